@@ -1,0 +1,78 @@
+#include "cli/cli.h"
+
+#include "cli/common.h"
+
+#include "base/log.h"
+
+#include <c10/util/Exception.h>
+
+#include <cstdio>
+#include <exception>
+
+namespace steadyiqa::cli {
+namespace {
+
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+int report_error(const std::string& message, int code) {
+  std::fflush(stdout);
+  fmt::print(stderr, "steadyiqa: {}\n", message);
+  return code;
+}
+
+int run_command(const std::vector<Command>& commands) {
+  for (const auto& command : commands) {
+    if (!command.app->parsed()) {
+      continue;
+    }
+    try {
+      return command.run();
+    } catch (const Error& error) {
+      return report_error(error.what(), error.exit_code());
+    } catch (const c10::Error& error) {
+      return report_error(first_line(error.what_without_backtrace()), static_cast<int>(ErrorKind::kInput));
+    } catch (const std::bad_alloc&) {
+      return report_error("out of memory", static_cast<int>(ErrorKind::kInput));
+    } catch (const std::exception& error) {
+      return report_error(first_line(error.what()), static_cast<int>(ErrorKind::kInput));
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+int run_cli(int argc, char** argv) {
+  install_interrupt_handler();
+  CLI::App app("SteadyIQA: image-quality scores that hold still under attack", "steadyiqa");
+  app.set_version_flag("--version,-v", std::string("steadyiqa ") + kVersion);
+  app.require_subcommand(1);
+  app.fallthrough();
+  std::string progress = "auto";
+  bool quiet = false;
+  app.add_option("--progress", progress, "progress on stderr: auto, bar, json")
+      ->check(CLI::IsMember({"auto", "bar", "json"}));
+  app.add_flag("--quiet,-q", quiet, "no progress, warnings only");
+  app.footer("Exit codes: 0 done, 1 usage, 2 input, file or model, 3 gate failed, 4 some items failed,\n"
+             "5 a numeric check failed, 130 interrupted (resumable).");
+  const std::vector<Command> commands = {add_demo(app), add_train(app), add_score(app), add_evaluate(app),
+                                         add_doctor(app)};
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {
+      return app.exit(error);  // --help and --version
+    }
+    return report_error(first_line(error.what()) + " (see steadyiqa --help)", static_cast<int>(ErrorKind::kUsage));
+  } catch (const Error& error) {
+    return report_error(error.what(), error.exit_code());
+  }
+  if (quiet) {
+    set_progress_mode(ProgressMode::kQuiet);
+  } else if (progress != "auto") {
+    set_progress_mode(progress == "json" ? ProgressMode::kJson : ProgressMode::kBar);
+  }
+  return run_command(commands);
+}
+
+}  // namespace steadyiqa::cli

@@ -1,0 +1,105 @@
+#include "cli/common.h"
+
+#include "base/text.h"
+#include "data/split.h"
+
+#include <cmath>
+#include <cstdio>
+
+namespace steadyiqa::cli {
+
+std::string TableFlags::describe(const FieldInfo& info, const std::vector<std::string>& choices) {
+  std::string text = info.help;
+  if (!choices.empty()) {
+    text += fmt::format(" ({})", fmt::join(choices, "|"));
+  }
+  if (!info.unit.empty()) {
+    text += fmt::format(" [{}]", info.unit);
+  }
+  if (std::isfinite(info.min) && std::isfinite(info.max)) {
+    text += fmt::format(" in [{:g}, {:g}]", info.min, info.max);
+  } else if (std::isfinite(info.min)) {
+    text += fmt::format(" >= {:g}", info.min);
+  }
+  return text;
+}
+
+void DataFlags::add(CLI::App& app, bool required) {
+  std::string readers;
+  for (const auto& reader : data::dataset_readers()) {
+    readers += fmt::format("{}{}:...", readers.empty() ? "" : ", ", reader.name);
+  }
+  app.add_option("--data", spec, "data set: " + readers + " or a .csv manifest")->required(required)->group("Data");
+  app.add_option("--split", split_file, "CSV of image,set (set: train, val, test)")->group("Data");
+  app.add_option("--ratio", ratio, "split at random instead, by reference content where there is any: 0.8/0.1/0.1")
+      ->group("Data");
+  app.add_option("--split-seed", split_seed, "seed of --ratio")->group("Data");
+}
+
+data::Dataset DataFlags::open() const {
+  auto dataset = data::open_dataset(spec);
+  if (!split_file.empty() && !ratio.empty()) {
+    fail_usage("--split and --ratio exclude each other");
+  }
+  if (!split_file.empty()) {
+    data::split_by_file(dataset, split_file);
+  } else if (!ratio.empty()) {
+    data::split_by_seed(dataset, data::parse_split_ratio(ratio), split_seed);
+  }
+  return dataset;
+}
+
+void AttackFlags::add(CLI::App& app) {
+  app.add_option("--attack", names, "attack, with options: fgsm, ifgsm:steps=20 (repeatable)")->group("Attack");
+  app.add_option("--eps", budgets, "l-infinity budget with its unit: 4/255 or 0.005px (repeatable)")->group("Attack");
+  auto table = attacks::attack_fields();
+  // These two have flags of their own: --attack carries options, --eps its unit.
+  std::erase_if(table, [](const auto& f) { return f.name == "attack" || f.name == "epsilon"; });
+  flags_.add(app, "", table, "Attack");
+}
+
+std::vector<attacks::AttackOptions> AttackFlags::resolve() const {
+  if (names.empty()) {
+    return {};
+  }
+  if (budgets.empty()) {
+    fail_usage("--attack needs a budget: --eps 4/255 or --eps 0.005px");
+  }
+  std::vector<attacks::AttackOptions> all;
+  for (const auto& text : names) {
+    auto options = base;
+    flags_.apply("", options, attacks::attack_fields());
+    const auto colon = text.find(':');
+    options.attack = text.substr(0, colon);
+    static_cast<void>(attacks::make_attack(options.attack));  // an unknown name fails here, before any work
+    if (colon != std::string::npos) {
+      for (const auto& pair : split_csv_line(text.substr(colon + 1))) {
+        const auto equals = pair.find('=');
+        if (equals == std::string::npos) {
+          fail_usage("--attack {}: expected key=value, got '{}'", text, pair);
+        }
+        nlohmann::json json;
+        json[pair.substr(0, equals)] = detail::parse_flag_text(pair.substr(equals + 1));
+        options_from_json(options, attacks::attack_fields(), json, "--attack " + text);
+      }
+    }
+    for (const auto& budget : budgets) {
+      options.epsilon = parse_pixel_quantity(budget, "--eps");
+      static_cast<void>(attacks::budget_levels(options.epsilon));
+      all.push_back(options);
+    }
+  }
+  return all;
+}
+
+nlohmann::json output_head(const std::string& command, const nlohmann::json& config) {
+  return {{"tool", "steadyiqa"}, {"version", kVersion}, {"command", command}, {"config", config}};
+}
+
+void print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    fail_input("cannot write to standard output");
+  }
+}
+
+}  // namespace steadyiqa::cli

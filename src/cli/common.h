@@ -1,0 +1,108 @@
+// What the sub-commands share: flags from field tables, data and split options, output.
+#pragma once
+
+#include "attacks/attack.h"
+#include "base/options.h"
+#include "data/dataset.h"
+#include "evaluation/result.h"
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace steadyiqa::cli {
+
+/// The library's version and name, in every output.
+inline constexpr const char* kVersion = "0.1.0";
+
+/// A sub-command: declared on the app, run after parsing. Returns the exit code.
+struct Command {
+  CLI::App* app = nullptr;
+  std::function<int()> run;
+};
+
+/// Adds one flag per field of the table, as "--PREFIXname" plus the aliases given for it. Values are set when `apply` is called, so
+/// that a recipe file can be read first.
+class TableFlags {
+ public:
+  struct Alias {
+    std::string field;
+    std::string flags;  ///< further spellings, comma-separated: "--lambda"
+  };
+  template <class S>
+  void add(CLI::App& app, const std::string& prefix, const FieldTable<S>& table, const std::string& group,
+           const std::vector<Alias>& aliases = {}) {
+    for (const auto& f : table) {
+      auto flags = "--" + prefix + f.name;
+      for (const auto& alias : aliases) {
+        if (alias.field == f.name) {
+          flags = alias.flags + "," + flags;
+        }
+      }
+      app.add_option_function<std::string>(
+             flags, [this, key = prefix + f.name](const std::string& text) { texts_.emplace_back(key, text); },
+             describe(f.info, f.choices))
+          ->type_name(f.choices.empty() ? "VALUE" : "CHOICE")
+          ->group(group);
+    }
+  }
+  /// Sets what was given for this prefix and table.
+  template <class S>
+  void apply(const std::string& prefix, S& options, const FieldTable<S>& table) const {
+    for (const auto& [key, text] : texts_) {
+      for (const auto& f : table) {
+        if (key == prefix + f.name) {
+          set_from_text(options, f, text);
+        }
+      }
+    }
+  }
+
+ private:
+  static std::string describe(const FieldInfo& info, const std::vector<std::string>& choices);
+  std::vector<std::pair<std::string, std::string>> texts_;
+};
+
+/// --data, --split, --ratio, --split-seed.
+struct DataFlags {
+  std::string spec;
+  std::string split_file;
+  std::string ratio;
+  std::uint64_t split_seed = 0;
+
+  void add(CLI::App& app, bool required);
+  /// The data set with its sets assigned; images not yet looked for.
+  [[nodiscard]] data::Dataset open() const;
+};
+
+/// --attack NAME[:key=value,...] (repeatable), --eps (repeatable), --direction, --attack-unit, --steps, --step-size.
+struct AttackFlags {
+  std::vector<std::string> names;
+  std::vector<std::string> budgets;
+  attacks::AttackOptions base;
+
+  void add(CLI::App& app);
+  /// Every attack at every budget, in order. Empty when no attack is named.
+  [[nodiscard]] std::vector<attacks::AttackOptions> resolve() const;
+
+ private:
+  TableFlags flags_;
+};
+
+/// {"tool", "version", "command", "config"}: the head of every JSON output.
+[[nodiscard]] nlohmann::json output_head(const std::string& command, const nlohmann::json& config);
+/// Writes text to stdout; a closed pipe is an Error(kInput).
+void print(const std::string& text);
+
+Command add_demo(CLI::App& app);
+Command add_train(CLI::App& app);
+Command add_score(CLI::App& app);
+Command add_evaluate(CLI::App& app);
+Command add_doctor(CLI::App& app);
+
+}  // namespace steadyiqa::cli

@@ -1,0 +1,84 @@
+#include "cli/common.h"
+
+#include "base/file.h"
+#include "checkpoint/model_file.h"
+#include "data/split.h"
+#include "evaluation/evaluate.h"
+#include "parallel/runtime.h"
+#include "report/csv.h"
+#include "report/table.h"
+
+namespace steadyiqa::cli {
+namespace {
+
+struct EvaluateFlags {
+  DataFlags data;
+  AttackFlags attack;
+  TableFlags crops;
+  std::vector<std::string> models;
+  std::string set = "test";
+  std::string json_file;
+  std::string csv_file;
+  std::int64_t limit = 0;
+  bool json = false;
+  int threads = 0;
+};
+
+int run_evaluate(const EvaluateFlags& flags) {
+  const auto attacks = flags.attack.resolve();
+  parallel::configure_threads(flags.threads);
+  auto dataset = flags.data.open();
+  if (flags.set != "all") {
+    dataset = data::subset(dataset, flags.set);
+  }
+  if (flags.limit > 0 && static_cast<std::size_t>(flags.limit) < dataset.samples.size()) {
+    dataset.samples.resize(static_cast<std::size_t>(flags.limit));
+  }
+  data::require_images(dataset);
+  std::vector<evaluation::Evaluation> evaluations;
+  for (const auto& path : flags.models) {
+    auto model = checkpoint::load_model(path);
+    auto crops = model.scorer.options().crops;
+    flags.crops.apply("", crops, models::crop_policy_fields());
+    model.scorer.set_crop_policy(crops);
+    for (auto& evaluation : evaluation::evaluate(model, path, dataset, attacks)) {
+      evaluations.push_back(std::move(evaluation));
+    }
+  }
+  nlohmann::json config = {{"data", flags.data.spec},   {"split", flags.data.split_file}, {"ratio", flags.data.ratio},
+                           {"split_seed", flags.data.split_seed}, {"set", flags.set}, {"limit", flags.limit}};
+  auto json = output_head("evaluate", config);
+  auto& rows = json["evaluations"] = nlohmann::json::array();
+  for (const auto& evaluation : evaluations) {
+    rows.push_back(evaluation::to_json(evaluation, /*images=*/!flags.json_file.empty() || flags.json));
+  }
+  if (!flags.json_file.empty()) {
+    write_file_atomic(flags.json_file, json.dump(1) + "\n");
+  }
+  if (!flags.csv_file.empty()) {
+    write_file_atomic(flags.csv_file, report::images_csv(evaluations));
+  }
+  print(flags.json ? json.dump() + "\n" : report::evaluation_table(evaluations));
+  return 0;
+}
+
+}  // namespace
+
+Command add_evaluate(CLI::App& app) {
+  auto flags = std::make_shared<EvaluateFlags>();
+  auto* sub = app.add_subcommand("evaluate", "measure models on a rated set, clean and attacked");
+  sub->add_option("--model", flags->models, "model file (repeatable; the first is what the others are compared with)")
+      ->required();
+  flags->data.add(*sub, /*required=*/true);
+  sub->add_option("--set", flags->set, "which set of the split: train, val, test, or all")->capture_default_str();
+  sub->add_option("--limit", flags->limit, "only the first so many images")->check(CLI::NonNegativeNumber);
+  flags->attack.add(*sub);
+  flags->crops.add(*sub, "", models::crop_policy_fields(), "Crops (default: the model file's)");
+  sub->add_flag("--json", flags->json, "everything as one JSON object on stdout");
+  sub->add_option("--json-file", flags->json_file, "write it to a file, too, with per-image rows");
+  sub->add_option("--csv", flags->csv_file, "write per-image rows to a CSV file");
+  sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  return {sub, [flags] { return run_evaluate(*flags); }};
+}
+
+}  // namespace steadyiqa::cli

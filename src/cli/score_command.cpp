@@ -1,0 +1,157 @@
+#include "cli/common.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "checkpoint/model_file.h"
+#include "parallel/runtime.h"
+#include "scoring/score_set.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <iostream>
+#include <set>
+
+namespace steadyiqa::cli {
+namespace {
+
+struct ScoreFlags {
+  std::vector<std::string> paths;
+  std::string model;
+  bool json = false;
+  bool csv = false;
+  int threads = 0;
+  TableFlags crops;
+};
+
+bool looks_like_image(const std::filesystem::path& path) {
+  static const std::set<std::string> kExtensions = {".jpg", ".jpeg", ".png", ".bmp",  ".ppm",
+                                                    ".pgm", ".webp", ".tif", ".tiff"};
+  return kExtensions.count(lower(path.extension().string())) != 0;
+}
+
+/// Files as given; a folder's images, sorted by name, with its sub-folders; "-": one path per line on stdin.
+std::vector<std::filesystem::path> expand(const std::vector<std::string>& arguments) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& argument : arguments) {
+    if (argument == "-") {
+      for (std::string line; std::getline(std::cin, line);) {
+        if (!trim(line).empty()) {
+          paths.emplace_back(line);
+        }
+      }
+    } else if (std::filesystem::is_directory(argument)) {
+      std::vector<std::filesystem::path> inside;
+      for (const auto& entry : std::filesystem::recursive_directory_iterator(argument)) {
+        if (entry.is_regular_file() && looks_like_image(entry.path())) {
+          inside.push_back(entry.path());
+        }
+      }
+      std::sort(inside.begin(), inside.end());
+      paths.insert(paths.end(), inside.begin(), inside.end());
+    } else {
+      paths.emplace_back(argument);
+    }
+  }
+  if (paths.empty()) {
+    fail_input("no images to score in {}", fmt::join(arguments, " "));
+  }
+  return paths;
+}
+
+/// One image's line in the chosen format. `error` is empty when there is a score.
+std::string line_of(const ScoreFlags& flags, const std::string& path, double score, double raw,
+                    const std::string& error) {
+  if (flags.json) {
+    nlohmann::json json = {{"image", path}};
+    if (error.empty()) {
+      json["score"] = score;
+      json["raw_score"] = raw;
+    } else {
+      json["error"] = error;
+    }
+    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  }
+  if (flags.csv) {
+    return error.empty() ? fmt::format("{},{:.6f},{:.6f},\n", csv_field(path), score, raw)
+                         : fmt::format("{},,,{}\n", csv_field(path), csv_field(error));
+  }
+  return error.empty() ? fmt::format("{:8.3f}  {}\n", score, path) : "";
+}
+
+nlohmann::json head_of(const checkpoint::LoadedModel& model, const ScoreFlags& flags) {
+  const auto& options = model.scorer.options();
+  auto head = output_head("score", options_to_json(options.crops, models::crop_policy_fields()));
+  head["model"] = {{"path", flags.model},
+                   {"sha256", model.sha256},
+                   {"name", options.model},
+                   {"backbone", options.backbone},
+                   {"score", options.scale.name},
+                   {"calibrated", options.scale.calibrated},
+                   {"range", {0, 100}},
+                   {"higher_is_better", true}};
+  head["device"] = "cpu";
+  head["precision"] = "float32";
+  return head;
+}
+
+int run_score(const ScoreFlags& flags) {
+  parallel::configure_threads(flags.threads);
+  auto model = checkpoint::load_model(flags.model);
+  auto crops = model.scorer.options().crops;
+  flags.crops.apply("", crops, models::crop_policy_fields());
+  model.scorer.set_crop_policy(crops);
+  if (!model.scorer.options().scale.calibrated) {
+    log_warning("{}: not calibrated, scores are raw network output", flags.model);
+  }
+  const auto paths = expand(flags.paths);
+  if (flags.json) {
+    print(head_of(model, flags).dump() + "\n");
+  } else if (flags.csv) {
+    print("image,score,raw_score,error\n");
+  }
+  std::int64_t failed = 0;
+  torch::NoGradGuard no_grad;
+  scoring::for_each_image(paths, "scoring", [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
+    const auto path = paths[static_cast<std::size_t>(i)].string();
+    std::string error = pixels ? "" : pixels.error();
+    double raw = 0;
+    if (pixels) {
+      raw = model.scorer.raw(pixels.value())[0].item<double>();
+      if (!std::isfinite(raw)) {
+        error = path + ": the model's score is not finite";
+      }
+    }
+    if (!error.empty()) {
+      ++failed;
+      log_warning("{}", error);
+    }
+    print(line_of(flags, path, model.scorer.calibrate(raw), raw, error));
+  });
+  if (failed == 0) {
+    return 0;
+  }
+  const bool all = failed == static_cast<std::int64_t>(paths.size());
+  log_warning("{} of {} images could not be scored", failed, paths.size());
+  return static_cast<int>(all ? ErrorKind::kInput : ErrorKind::kPartial);
+}
+
+}  // namespace
+
+Command add_score(CLI::App& app) {
+  auto flags = std::make_shared<ScoreFlags>();
+  auto* sub = app.add_subcommand("score", "one score per image: 0-100, higher is better");
+  sub->add_option("PATH", flags->paths, "image files, folders, or - for a list of paths on stdin")->required();
+  sub->add_option("--model", flags->model, "model file (.safetensors)")->required();
+  auto* json = sub->add_flag("--json", flags->json, "a head object, then one object per image and line");
+  sub->add_flag("--csv", flags->csv, "image,score,raw_score,error")->excludes(json);
+  sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  flags->crops.add(*sub, "", models::crop_policy_fields(), "Crops (default: the model file's)");
+  sub->footer("An image with a side below the model's crop is enlarged (bilinear) until its short side equals it.");
+  return {sub, [flags] { return run_score(*flags); }};
+}
+
+}  // namespace steadyiqa::cli

@@ -1,0 +1,74 @@
+#include "data/loader.h"
+
+#include "base/error.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace steadyiqa::data {
+namespace {
+
+/// Writes interleaved bytes as three float planes. A plain loop: prefetch threads call it, and a torch operator would
+/// give each of them an OpenMP pool of its own.
+void write_planes(const image::Image& image, float* out) {
+  const std::size_t area = static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height);
+  for (std::size_t i = 0; i < area; ++i) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      out[c * area + i] = static_cast<float>(image.pixels[i * 3 + c]) / 255.0F;
+    }
+  }
+}
+
+}  // namespace
+
+torch::Tensor to_tensor(const image::Image& image) {
+  torch::Tensor tensor = torch::empty({3, image.height, image.width}, torch::kFloat32);
+  write_planes(image, tensor.data_ptr<float>());
+  return tensor;
+}
+
+image::Image to_image(const torch::Tensor& tensor) {
+  const bool is_batch = tensor.dim() == 4 && tensor.size(0) == 1;
+  const torch::Tensor planes = (is_batch ? tensor[0] : tensor).detach().to(torch::kCPU, torch::kFloat64).contiguous();
+  STEADYIQA_ASSERT(planes.dim() == 3 && planes.size(0) == 3, "to_image: not [3,H,W] or [1,3,H,W]");
+  image::Image image(static_cast<int>(planes.size(2)), static_cast<int>(planes.size(1)));
+  const auto area = static_cast<std::size_t>(planes.size(1) * planes.size(2));
+  const double* values = planes.data_ptr<double>();
+  for (std::size_t i = 0; i < area; ++i) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      const double value = values[c * area + i];
+      if (std::isnan(value)) {
+        fail(ErrorKind::kNumeric, "a pixel is NaN (channel {}, row {}, column {})", c,
+             i / static_cast<std::size_t>(image.width), i % static_cast<std::size_t>(image.width));
+      }
+      // In double the product of a float and 255 is exact, so that a half is a half; std::round takes it away from
+      // zero.
+      image.pixels[i * 3 + c] = static_cast<std::uint8_t>(std::round(std::clamp(value, 0.0, 1.0) * 255.0));
+    }
+  }
+  return image;
+}
+
+Batch make_batch(ImageCache& cache, const Dataset& dataset, std::span<const CropDraw> draws,
+                 const SamplerOptions& options, std::int64_t epoch) {
+  const auto n = static_cast<std::int64_t>(draws.size());
+  Batch batch{torch::empty({n, 3, options.crop, options.crop}, torch::kFloat32), torch::empty({n}, torch::kFloat32)};
+  float* pixels = batch.pixels.data_ptr<float>();
+  float* mos = batch.mos.data_ptr<float>();
+  const std::size_t stride = 3 * static_cast<std::size_t>(options.crop) * static_cast<std::size_t>(options.crop);
+  for (std::size_t i = 0; i < draws.size(); ++i) {
+    const Sample& sample = dataset.samples.at(static_cast<std::size_t>(draws[i].sample));
+    const std::shared_ptr<const image::Image> image = cache.get(draws[i].sample);
+    try {
+      write_planes(draw_crop(*image, options, epoch, draws[i]), pixels + i * stride);
+    } catch (const Error& error) {
+      fail(error.kind(), "{}: {}", sample.path.string(), error.what());
+    }
+    mos[i] = static_cast<float>(sample.mos);
+  }
+  return batch;
+}
+
+}  // namespace steadyiqa::data

@@ -1,0 +1,62 @@
+#include "data/loader.h"
+
+#include "base/error.h"
+#include "base/seed.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace steadyiqa::data {
+namespace {
+
+/// The image so enlarged that its short side is `side`. An extreme strip would fill the memory and is refused.
+image::Image enlarge(const image::Image& source, std::int64_t side) {
+  const std::int64_t shorter = std::min(source.width, source.height);
+  const std::int64_t longer = std::max(source.width, source.height);
+  const std::int64_t new_longer = (2 * longer * side + shorter) / (2 * shorter);  // longer * side / shorter, rounded
+  const image::DecodeLimits limits;
+  if (new_longer > limits.max_side || new_longer * side > limits.max_pixels) {
+    fail_input("an image of {}x{} cannot be enlarged to a short side of {}: more than {} pixels or a side above {}",
+               source.width, source.height, side, limits.max_pixels, limits.max_side);
+  }
+  const bool is_wide = source.width >= source.height;
+  return image::resize_bilinear(source, static_cast<int>(is_wide ? new_longer : side),
+                                static_cast<int>(is_wide ? side : new_longer));
+}
+
+}  // namespace
+
+std::vector<CropDraw> epoch_order(std::int64_t samples, const SamplerOptions& options, std::int64_t epoch) {
+  STEADYIQA_ASSERT(samples >= 0 && options.crops_per_image >= 1, "epoch_order: bad number of samples or crops");
+  std::vector<CropDraw> order;
+  order.reserve(static_cast<std::size_t>(samples * options.crops_per_image));
+  for (std::int64_t sample = 0; sample < samples; ++sample) {
+    for (std::int64_t copy = 0; copy < options.crops_per_image; ++copy) {
+      order.push_back({sample, copy});
+    }
+  }
+  Rng rng(derive_seed(options.seed, "order", static_cast<std::uint64_t>(epoch)));
+  shuffle(order, rng);
+  return order;
+}
+
+image::Image draw_crop(const image::Image& image, const SamplerOptions& options, std::int64_t epoch,
+                       const CropDraw& draw) {
+  STEADYIQA_ASSERT(options.crop >= 1 && !image.empty(), "draw_crop: crop below 1 or an empty image");
+  const bool is_small = std::min(image.width, image.height) < options.crop;
+  const std::optional<image::Image> enlarged = is_small ? std::optional(enlarge(image, options.crop)) : std::nullopt;
+  const image::Image& source = enlarged ? *enlarged : image;
+
+  const std::uint64_t sample_seed =
+      derive_seed(options.seed, "crop", static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(draw.sample));
+  Rng rng(derive_seed(sample_seed, "copy", static_cast<std::uint64_t>(draw.copy)));
+  const auto x = static_cast<int>(rng.below(source.width - options.crop + 1));
+  const auto y = static_cast<int>(rng.below(source.height - options.crop + 1));
+  image::Image part = image::crop(source, x, y, options.crop, options.crop);
+  if (options.flip && rng.uniform() < 0.5) {
+    return image::flip_horizontal(part);
+  }
+  return part;
+}
+
+}  // namespace steadyiqa::data

@@ -1,0 +1,114 @@
+#include "evaluation/evaluate.h"
+
+#include "base/error.h"
+#include "data/loader.h"
+#include "image/fidelity.h"
+#include "scoring/score_set.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+namespace steadyiqa::evaluation {
+namespace {
+
+Evaluation describe(const checkpoint::LoadedModel& model, const std::string& model_path,
+                    const data::Dataset& dataset) {
+  const auto& options = model.scorer.options();
+  Evaluation e;
+  e.model_path = model_path;
+  e.model_sha256 = model.sha256;
+  e.model_name = options.backbone.empty() ? options.model : options.model + "/" + options.backbone;
+  e.score_name = options.scale.name;
+  e.calibrated = options.scale.calibrated;
+  e.calibration = options.scale.calibration;
+  const auto crops = options_to_json(options.crops, models::crop_policy_fields());
+  e.crops = fmt::format("{} {} of {}px", crops.at("crops").get<std::string>(), options.crops.count, options.crop);
+  e.data_name = dataset.name;
+  e.data_digest = dataset.digest();
+  return e;
+}
+
+AttackDescription describe(const attacks::AttackOptions& options) {
+  const auto json = options_to_json(options, attacks::attack_fields());
+  return {.name = options.attack,
+          .epsilon = options.epsilon,
+          .levels = attacks::budget_levels(options.epsilon),
+          .steps = options.attack == "fgsm" ? 1 : options.steps,
+          .direction = json.at("direction").get<std::string>(),
+          .unit = json.at("attack-unit").get<std::string>()};
+}
+
+/// Mean fidelity of the attacked pixels (one image, or each of its crops) to the clean ones.
+void measure_fidelity(const models::Scorer& scorer, const torch::Tensor& pixels, const attacks::AttackResult& attack,
+                      ImageResult& result) {
+  torch::NoGradGuard no_grad;
+  const bool whole = attack.attacked.sizes().equals(pixels.sizes());
+  const auto clean = whole ? pixels : scorer.crops(pixels);
+  for (std::int64_t i = 0; i < clean.size(0); ++i) {
+    const auto a = data::to_image(clean[i]);
+    const auto b = data::to_image(attack.attacked[i]);
+    result.psnr += image::psnr(a, b) / static_cast<double>(clean.size(0));
+    result.ssim += image::ssim(a, b) / static_cast<double>(clean.size(0));
+  }
+}
+
+}  // namespace
+
+std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std::string& model_path,
+                                 const data::Dataset& dataset,
+                                 const std::vector<attacks::AttackOptions>& attack_list, const Watch& watch) {
+  const auto& scorer = model.scorer;
+  std::vector<Evaluation> evaluations(std::max<std::size_t>(attack_list.size(), 1), describe(model, model_path, dataset));
+  std::vector<std::unique_ptr<attacks::Attack>> made;
+  for (std::size_t a = 0; a < attack_list.size(); ++a) {
+    if (attack_list[a].direction == attacks::Direction::kMid && !scorer.options().scale.calibrated) {
+      fail_input("{}: not calibrated, so direction mid has no mid-point: finish its training (steadyiqa train --resume)",
+                 model_path);
+    }
+    made.push_back(attacks::make_attack(attack_list[a].attack));
+    evaluations[a].attack = describe(attack_list[a]);
+  }
+  std::vector<std::filesystem::path> paths;
+  for (const auto& sample : dataset.samples) {
+    paths.push_back(sample.path);
+  }
+  const auto mos = scoring::mos_0_100(dataset);
+  const auto raw_score = [&scorer](const torch::Tensor& x) { return scorer.raw(x); };
+  const models::EvalMode eval(scorer.network());
+  scoring::for_each_image(paths, "evaluating", [&](std::int64_t i, const Result<torch::Tensor>& decoded) {
+    const auto index = static_cast<std::size_t>(i);
+    const auto& pixels = decoded.value();
+    const auto at_clean = models::input_gradient(raw_score, pixels);
+    ImageResult base;
+    base.name = dataset.samples[index].name;
+    base.mos = mos[index];
+    base.clean_raw = at_clean.scores[0].item<double>();
+    base.clean = scorer.calibrate(base.clean_raw);
+    base.gradient_l1 =
+        at_clean.gradient.abs().sum(torch::kFloat64).item<double>() * std::abs(scorer.options().scale.calibration.slope);
+    if (made.empty()) {
+      evaluations[0].images.push_back(base);
+    }
+    for (std::size_t a = 0; a < made.size(); ++a) {
+      const auto attack = made[a]->run(scorer, pixels, attack_list[a]);
+      auto result = base;
+      result.attacked_raw = attack.attacked_raw;
+      result.attacked = scorer.calibrate(attack.attacked_raw);
+      result.attacked_float = scorer.calibrate(attack.float_raw);
+      result.direction = attack.direction;
+      result.linf_levels = attack.linf_levels;
+      measure_fidelity(scorer, pixels, attack, result);
+      evaluations[a].images.push_back(result);
+      if (watch) {
+        watch(index, a, pixels, attack);
+      }
+    }
+  });
+  for (auto& evaluation : evaluations) {
+    summarise(evaluation, dataset.scale.min, dataset.scale.max);
+  }
+  return evaluations;
+}
+
+}  // namespace steadyiqa::evaluation

@@ -1,0 +1,28 @@
+// One model on one data set, clean and attacked.
+#pragma once
+
+#include "attacks/attack.h"
+#include "checkpoint/model_file.h"
+#include "data/dataset.h"
+#include "evaluation/result.h"
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace steadyiqa::evaluation {
+
+/// Called with the clean and attacked pixels of each image under each attack (indices into the lists) while they are at hand.
+using Watch = std::function<void(std::size_t image, std::size_t attack, const torch::Tensor& clean,
+                                 const attacks::AttackResult& result)>;
+
+/// Scores every sample and, for each attack, attacks it. One Evaluation per attack, or a single clean one when there is none. An
+/// attack with direction mid on a model without calibration is an Error(kInput): its scores have no mid-point.
+[[nodiscard]] std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std::string& model_path,
+                                               const data::Dataset& dataset,
+                                               const std::vector<attacks::AttackOptions>& attack_list,
+                                               const Watch& watch = {});
+
+}  // namespace steadyiqa::evaluation

@@ -1,0 +1,150 @@
+#include "evaluation/result.h"
+
+#include "stats/correlation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <span>
+
+namespace steadyiqa::evaluation {
+namespace {
+
+std::vector<double> column(const std::vector<ImageResult>& images,
+                           const std::function<double(const ImageResult&)>& value) {
+  std::vector<double> values;
+  values.reserve(images.size());
+  for (const auto& image : images) {
+    values.push_back(value(image));
+  }
+  return values;
+}
+
+Agreement agreement(std::span<const double> scores, std::span<const double> truth) {
+  return {.srocc = stats::srocc(scores, truth),
+          .plcc = stats::plcc(scores, truth),
+          .plcc_logistic = stats::plcc_logistic4(scores, truth),
+          .krocc = stats::krocc(scores, truth),
+          .rmse = stats::rmse(scores, truth),
+          .mae = stats::mae(scores, truth)};
+}
+
+nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
+
+nlohmann::json to_json(const Agreement& a) {
+  return {{"srocc", number(a.srocc)}, {"plcc", number(a.plcc)}, {"plcc_logistic4", number(a.plcc_logistic)},
+          {"krocc", number(a.krocc)}, {"rmse", number(a.rmse)}, {"mae", number(a.mae)}};
+}
+
+nlohmann::json to_json(const AttackedMeasures& m) {
+  return {{"with_mos", to_json(m.with_mos)},
+          {"with_clean", to_json(m.with_clean)},
+          {"r_natural", number(m.robustness.natural)},
+          {"r_log10", number(m.robustness.log10)},
+          {"r_natural_uncalibrated", number(m.robustness_raw.natural)},
+          {"r_log10_uncalibrated", number(m.robustness_raw.log10)},
+          {"change_mean", number(m.change.mean_absolute)},
+          {"change_median", number(m.change.median_absolute)},
+          {"change_p95", number(m.change.p95_absolute)},
+          {"change_signed_mean", number(m.change.mean_signed)},
+          {"change_share_of_spread", number(m.change.share_of_spread)},
+          {"psnr_mean_db", number(m.mean_psnr)},
+          {"ssim_mean", number(m.mean_ssim)},
+          {"linf_max_levels", number(m.max_linf_levels)},
+          {"rho_mean", number(m.mean_rho)}};
+}
+
+nlohmann::json to_json(const ImageResult& image, bool attacked) {
+  nlohmann::json json = {{"image", image.name},
+                         {"mos", number(image.mos)},
+                         {"score", number(image.clean)},
+                         {"raw_score", number(image.clean_raw)},
+                         {"grad_l1_px", number(image.gradient_l1)}};
+  if (attacked) {
+    json["attacked"] = number(image.attacked);
+    json["attacked_raw"] = number(image.attacked_raw);
+    json["attacked_float"] = number(image.attacked_float);
+    json["direction"] = image.direction;
+    json["linf_levels"] = number(image.linf_levels);
+    json["psnr_db"] = number(image.psnr);
+    json["ssim"] = number(image.ssim);
+  }
+  return json;
+}
+
+AttackedMeasures attacked_measures(const Evaluation& e, double label_min, double label_max) {
+  const auto& images = e.images;
+  const auto mos = column(images, [](const auto& i) { return i.mos; });
+  const auto clean = column(images, [](const auto& i) { return i.clean; });
+  const auto attacked = column(images, [](const auto& i) { return i.attacked; });
+  const auto rescale = [&](double raw) { return (raw - label_min) / (label_max - label_min) * 100.0; };
+  const auto raw_clean = column(images, [&](const auto& i) { return rescale(i.clean_raw); });
+  const auto raw_attacked = column(images, [&](const auto& i) { return rescale(i.attacked_raw); });
+  AttackedMeasures m;
+  m.with_mos = agreement(attacked, mos);
+  m.with_clean = agreement(attacked, clean);
+  m.robustness = stats::robustness_r(clean, attacked);
+  m.robustness_raw = stats::robustness_r(raw_clean, raw_attacked);
+  m.change = stats::score_change(clean, attacked);
+  const double eps = e.attack->epsilon;
+  m.mean_psnr = stats::mean(column(images, [](const auto& i) { return i.psnr; }));
+  m.mean_ssim = stats::mean(column(images, [](const auto& i) { return i.ssim; }));
+  const auto rho = column(images, [eps](const auto& i) {
+    return std::abs(i.attacked_float - i.clean) / std::max(eps * i.gradient_l1, 1e-12);
+  });
+  m.mean_rho = stats::mean(rho);
+  for (const auto& image : images) {
+    m.max_linf_levels = std::max(m.max_linf_levels, image.linf_levels);
+  }
+  return m;
+}
+
+}  // namespace
+
+void summarise(Evaluation& e, double label_min, double label_max) {
+  const auto mos = column(e.images, [](const auto& i) { return i.mos; });
+  const auto clean = column(e.images, [](const auto& i) { return i.clean; });
+  e.clean = agreement(clean, mos);
+  e.spread = stats::spread(clean);
+  e.spread_raw = stats::spread(column(e.images, [](const auto& i) { return i.clean_raw; }));
+  e.mean_gradient_l1 = stats::mean(column(e.images, [](const auto& i) { return i.gradient_l1; }));
+  if (e.attack) {
+    e.attacked = attacked_measures(e, label_min, label_max);
+  }
+}
+
+nlohmann::json to_json(const Evaluation& e, bool images) {
+  nlohmann::json json = {
+      {"model",
+       {{"path", e.model_path},
+        {"sha256", e.model_sha256},
+        {"name", e.model_name},
+        {"score", e.score_name},
+        {"calibrated", e.calibrated},
+        {"calibration", {{"slope", e.calibration.slope}, {"intercept", e.calibration.intercept}}},
+        {"crops", e.crops}}},
+      {"data", {{"name", e.data_name}, {"digest", e.data_digest}, {"images", e.images.size()}}},
+      {"clean", to_json(e.clean)},
+      {"spread", number(e.spread)},
+      {"spread_uncalibrated", number(e.spread_raw)},
+      {"grad_l1_px_mean", number(e.mean_gradient_l1)},
+      {"scale", "scores calibrated to 0-100 MOS on the training set, higher is better"},
+      {"precision", "float32"},
+      {"device", "cpu"}};
+  if (e.attack) {
+    json["attack"] = {{"name", e.attack->name},           {"eps_px", e.attack->epsilon},
+                      {"eps_levels", e.attack->levels},   {"steps", e.attack->steps},
+                      {"direction", e.attack->direction}, {"unit", e.attack->unit},
+                      {"judged", "after 8-bit rounding, fresh forward pass, eval mode"}};
+    json["attacked"] = to_json(*e.attacked);
+  }
+  if (images) {
+    auto& rows = json["images"] = nlohmann::json::array();
+    for (const auto& image : e.images) {
+      rows.push_back(to_json(image, e.attack.has_value()));
+    }
+  }
+  return json;
+}
+
+}  // namespace steadyiqa::evaluation

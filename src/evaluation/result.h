@@ -1,0 +1,91 @@
+// What an evaluation found: plain numbers, no tensors, so that reports can be made from it alone.
+#pragma once
+
+#include "stats/robustness.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace steadyiqa::evaluation {
+
+/// One image under one model. Scores are calibrated, on the 0-100 scale, higher is better, not clipped, unless called raw.
+struct ImageResult {
+  std::string name;
+  double mos = 0;           ///< 0-100
+  double clean = 0;
+  double clean_raw = 0;     ///< the network's own output
+  double gradient_l1 = 0;   ///< ||grad_x f||_1 of the calibrated score, x in [0,1] pixels: points per unit of l-infinity
+  // Under attack, after 8-bit rounding; absent when nothing was attacked.
+  double attacked = 0;
+  double attacked_raw = 0;
+  double attacked_float = 0;  ///< before rounding
+  int direction = 0;        ///< +1 up, -1 down, 0 mixed
+  double linf_levels = 0;   ///< grey levels of 255
+  double psnr = 0;          ///< dB, of attacked against clean
+  double ssim = 0;
+};
+
+/// Agreement of a list of scores with MOS (or with the clean scores), both 0-100.
+struct Agreement {
+  double srocc = 0;
+  double plcc = 0;           ///< of the scores as they are
+  double plcc_logistic = 0;  ///< after the 4-parameter logistic, fitted on this very set
+  double krocc = 0;          ///< Kendall tau-b
+  double rmse = 0;
+  double mae = 0;
+};
+
+/// Measures of the attacked scores. `robustness` of raw scores beside the calibrated ones shows what a shrunken scale would fake.
+struct AttackedMeasures {
+  Agreement with_mos;
+  Agreement with_clean;
+  stats::Robustness robustness;      ///< R on calibrated scores
+  stats::Robustness robustness_raw;  ///< R on raw scores mapped from the label scale to 0-100
+  stats::ScoreChange change;         ///< calibrated points; share_of_spread has no unit
+  double mean_psnr = 0;
+  double mean_ssim = 0;
+  double max_linf_levels = 0;
+  double mean_rho = 0;               ///< |change before rounding| / (eps ||grad||_1): 1 = linear
+};
+
+struct AttackDescription {
+  std::string name;
+  double epsilon = 0;  ///< [0,1] pixels
+  int levels = 0;      ///< of 255, what 8-bit rounding keeps of epsilon
+  std::int64_t steps = 1;
+  std::string direction;
+  std::string unit;
+};
+
+/// One model on one set, with or without an attack.
+struct Evaluation {
+  std::string model_path;
+  std::string model_sha256;
+  std::string model_name;      ///< e.g. "hyperiqa/mobilenet_v2"
+  std::string score_name;      ///< what the scores are calibrated to
+  bool calibrated = false;
+  stats::Affine calibration;
+  std::string crops;           ///< crop policy in words
+  std::string data_name;
+  std::string data_digest;
+  std::optional<AttackDescription> attack;
+  std::vector<ImageResult> images;
+
+  Agreement clean;
+  double spread = 0;           ///< standard deviation of calibrated clean scores
+  double spread_raw = 0;
+  double mean_gradient_l1 = 0;
+  std::optional<AttackedMeasures> attacked;
+};
+
+/// Fills in every set-level measure from `images` (and `label_min`, `label_max`, the raw label scale).
+void summarise(Evaluation& evaluation, double label_min, double label_max);
+
+/// NaN and infinity become null. With `images`, the per-image rows, too.
+[[nodiscard]] nlohmann::json to_json(const Evaluation& evaluation, bool images);
+
+}  // namespace steadyiqa::evaluation

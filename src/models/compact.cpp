@@ -1,0 +1,45 @@
+#include "models/compact.h"
+
+#include "models/initialise.h"
+#include "models/stack.h"
+
+#include <torch/torch.h>
+
+namespace steadyiqa::models {
+namespace {
+
+namespace nn = torch::nn;
+
+Stack block(std::int64_t in, std::int64_t out, std::int64_t stride) {
+  return Stack(nn::Conv2d(nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false)),
+                        nn::BatchNorm2d(out), nn::ReLU());
+}
+
+class Compact : public Network {
+ public:
+  Compact() {
+    features_ = register_module("features", nn::Sequential(block(3, 16, 2), block(16, 24, 2), block(24, 32, 2),
+                                                           block(32, 48, 2), block(48, 64, 1)));
+    head_ = register_module("head", nn::Sequential(nn::Linear(64, 32), nn::ReLU(), nn::Linear(32, 1)));
+  }
+  torch::Tensor forward(const torch::Tensor& x) override {
+    return head_->forward(features_->forward(x).mean({2, 3})).view({x.size(0)});
+  }
+  [[nodiscard]] std::string output_bias() const override { return "head.2.bias"; }
+
+ private:
+  nn::Sequential features_{nullptr};
+  nn::Sequential head_{nullptr};
+};
+
+}  // namespace
+
+std::shared_ptr<Network> make_compact() { return std::make_shared<Compact>(); }
+
+void initialise_compact(Network& network, std::uint64_t seed) {
+  initialise(network, seed, [](const std::string& module) {
+    return module.rfind("head.", 0) == 0 ? WeightInit::kTorchDefault : WeightInit::kFanInNormal;
+  });
+}
+
+}  // namespace steadyiqa::models

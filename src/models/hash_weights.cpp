@@ -1,0 +1,69 @@
+#include "models/hash_weights.h"
+
+#include "models/network.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+namespace steadyiqa::models {
+
+double hash_unit(std::uint32_t j, std::uint32_t s) {
+  std::uint32_t h = j * 2654435761U + s * 40503U + 12345U;
+  h ^= h >> 16U;
+  h *= 2246822519U;
+  h ^= h >> 13U;
+  h *= 3266489917U;
+  h ^= h >> 16U;
+  return static_cast<double>(h) / 4294967296.0;
+}
+
+namespace {
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+double hash_value(const std::string& name, const torch::Tensor& tensor, double r) {
+  if (ends_with(name, "running_var")) {
+    return 0.5 + r;
+  }
+  if (ends_with(name, "running_mean")) {
+    return (r - 0.5) * 0.2;
+  }
+  if (tensor.dim() > 1) {
+    const double fan_in = static_cast<double>(tensor.numel()) / static_cast<double>(tensor.size(0));
+    return (r - 0.5) * 2.0 * std::sqrt(3.0 / fan_in);
+  }
+  return ends_with(name, "weight") ? 0.8 + 0.4 * r : (r - 0.5) * 0.2;
+}
+
+}  // namespace
+
+void fill_hash_weights(torch::nn::Module& module) {
+  torch::NoGradGuard no_grad;
+  std::uint32_t s = 0;
+  for (auto& [name, tensor] : state_entries(module)) {
+    ++s;
+    if (!tensor.is_floating_point() || ends_with(name, "attn_mask")) {
+      continue;
+    }
+    auto flat = torch::empty({tensor.numel()}, torch::kFloat32);
+    auto* data = flat.data_ptr<float>();
+    for (std::int64_t j = 0; j < flat.numel(); ++j) {
+      data[j] = static_cast<float>(hash_value(name, tensor, hash_unit(static_cast<std::uint32_t>(j), s)));
+    }
+    tensor.copy_(flat.view(tensor.sizes()));
+  }
+}
+
+torch::Tensor hash_input(std::uint32_t seed, std::int64_t batch, std::int64_t height, std::int64_t width) {
+  auto input = torch::empty({batch, 3, height, width}, torch::kFloat32);
+  auto* data = input.data_ptr<float>();
+  for (std::int64_t j = 0; j < input.numel(); ++j) {
+    data[j] = static_cast<float>(4.0 * hash_unit(static_cast<std::uint32_t>(j), seed) - 2.0);
+  }
+  return input;
+}
+
+}  // namespace steadyiqa::models

@@ -1,0 +1,72 @@
+// What every NR-IQA network offers: normalised crops in, raw scores out.
+#pragma once
+
+#include <torch/types.h>
+#include <torch/nn/module.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace steadyiqa::models {
+
+/// A network on its own scale: no resizing, no cropping, no normalisation, no calibration (those are the Scorer's).
+class Network : public torch::nn::Module {
+ public:
+  /// x: [N,3,S,S] float, RGB, normalised (x - mean) / std; S as the catalogue says. Returns [N] raw scores, also for N = 1.
+  virtual torch::Tensor forward(const torch::Tensor& x) = 0;
+  /// Parameters of the pretrained trunk (the lower learning rate) by name prefix, e.g. "res."; "" when there is no trunk.
+  [[nodiscard]] virtual std::string trunk_prefix() const { return ""; }
+  /// Name of the bias that is added to every score, "" when there is none: training may start it at the mean MOS.
+  [[nodiscard]] virtual std::string output_bias() const { return ""; }
+};
+
+/// While it lives, every BatchNorm of the module normalises by its running statistics and does not update them.
+class FrozenBatchNorm {
+ public:
+  explicit FrozenBatchNorm(torch::nn::Module& module);
+  ~FrozenBatchNorm();
+  FrozenBatchNorm(const FrozenBatchNorm&) = delete;
+  FrozenBatchNorm& operator=(const FrozenBatchNorm&) = delete;
+  FrozenBatchNorm(FrozenBatchNorm&&) = delete;
+  FrozenBatchNorm& operator=(FrozenBatchNorm&&) = delete;
+
+ private:
+  std::vector<torch::nn::Module*> thawed_;
+};
+
+/// Whether any BatchNorm of the module normalises by batch statistics now.
+[[nodiscard]] bool batch_norm_training(torch::nn::Module& module);
+
+/// While it lives, the module is in eval mode; then each submodule's mode is as before, whatever happened in between.
+class EvalMode {
+ public:
+  explicit EvalMode(torch::nn::Module& module);
+  ~EvalMode();
+  EvalMode(const EvalMode&) = delete;
+  EvalMode& operator=(const EvalMode&) = delete;
+  EvalMode(EvalMode&&) = delete;
+  EvalMode& operator=(EvalMode&&) = delete;
+
+ private:
+  std::vector<std::pair<torch::nn::Module*, bool>> modes_;
+};
+
+struct InputGradient {
+  torch::Tensor scores;    ///< [N], detached unless keep_graph
+  torch::Tensor gradient;  ///< d sum(scores) / dx, shape of x, detached
+};
+/// The one input gradient, used by NT, attacks and measures. `score` maps x to [N]. Parameters never receive gradients here.
+/// With keep_graph, `scores` keeps its graph to the parameters so that a loss can be added to it (x is a leaf of its own).
+[[nodiscard]] InputGradient input_gradient(const std::function<torch::Tensor(const torch::Tensor&)>& score,
+                                           const torch::Tensor& x, bool keep_graph = false);
+
+/// All parameters and buffers by state_dict name, sorted.
+[[nodiscard]] std::vector<std::pair<std::string, torch::Tensor>> state_entries(const torch::nn::Module& module);
+
+/// Puts 4-D parameters into the run's memory format.
+void use_run_layout(torch::nn::Module& module);
+
+}  // namespace steadyiqa::models

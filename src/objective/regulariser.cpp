@@ -1,0 +1,150 @@
+#include "objective/regulariser.h"
+
+#include <torch/csrc/autograd/forward_grad.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace steadyiqa::objective {
+
+const FieldTable<RegulariserOptions>& regulariser_fields() {
+  using R = RegulariserOptions;
+  static const FieldTable<R> kFields = {
+      field("regulariser", &R::regulariser, {"none", "nt"}, {.help = "nt: gradient-norm regularisation"}),
+      field("lambda", &R::lambda, {.help = "weight of the penalty", .min = 0}),
+      field("step", &R::step, {.help = "h of the finite difference, in the space of `unit`", .min = 1e-6, .max = 1}),
+      field("unit", &R::unit, {"normalised", "pixel"},
+            {.help = "space of h and of the norm: normalised as the authors' code, or [0,1] pixels"}),
+      field("penalty", &R::penalty, {"squared", "l1"},
+            {.help = "squared: mean D^2/2 (the authors' code); l1: mean |D| (the paper)"}),
+      field("gradient", &R::gradient, {"finite-difference", "central", "exact"},
+            {.help = "how ||grad f||_1 is taken: one-sided (theirs), central, or exact"}),
+      field("batch-norm", &R::batch_norm, {"train", "frozen"},
+            {.help = "BatchNorm in the regulariser's passes: batch statistics (theirs) or running ones"}),
+      field("relative-to", &R::relative_to, {"absolute", "relative"},
+            {.help = "absolute: D (theirs; rewards a shrinking scale); relative: D / sd of the batch's scores"}),
+      field("ramp-epochs", &R::ramp_epochs, {.help = "lambda grows linearly over so many epochs", .unit = "epochs", .min = 0}),
+      field("clean-pass", &R::clean_pass, {"shared", "separate"},
+            {.help = "shared: the loss's pass also gives the input gradient; separate: a third pass (theirs)"}),
+  };
+  return kFields;
+}
+
+double lambda_at(const RegulariserOptions& options, double epoch_position) {
+  if (options.regulariser == RegulariserKind::kNone) {
+    return 0.0;
+  }
+  if (options.ramp_epochs == 0) {
+    return options.lambda;
+  }
+  return options.lambda * std::clamp(epoch_position / static_cast<double>(options.ramp_epochs), 0.0, 1.0);
+}
+
+namespace {
+
+/// One level of forward-mode differentiation; tangents made inside die with it.
+class TangentLevel {
+ public:
+  TangentLevel() : index_(torch::autograd::ForwardADLevel::get_next_idx()) {}
+  ~TangentLevel() { torch::autograd::ForwardADLevel::release_idx(index_); }
+  TangentLevel(const TangentLevel&) = delete;
+  TangentLevel& operator=(const TangentLevel&) = delete;
+  TangentLevel(TangentLevel&&) = delete;
+  TangentLevel& operator=(TangentLevel&&) = delete;
+  [[nodiscard]] std::int64_t index() const { return static_cast<std::int64_t>(index_); }
+
+ private:
+  std::uint64_t index_;
+};
+
+/// f(x) and its derivative along v, both with graphs to the parameters.
+NormEstimate tangent_pass(const NetworkFn& network, const torch::Tensor& x, const torch::Tensor& v) {
+  const TangentLevel level;
+  const auto dual = network(at::_make_dual(x, v, level.index()));
+  const auto [primal, tangent] = at::_unpack_dual(dual, level.index());
+  return {tangent, primal};
+}
+
+/// sign(grad) scaled so that a step of h moves every pixel by h in the unit's space.
+torch::Tensor direction(const torch::Tensor& gradient, StepUnit unit, const std::array<double, 3>& channel_std) {
+  auto v = gradient.sign();
+  if (unit == StepUnit::kPixel) {
+    const auto scale = torch::tensor({1.0 / channel_std[0], 1.0 / channel_std[1], 1.0 / channel_std[2]},
+                                     gradient.options());
+    v = v * scale.view({1, 3, 1, 1});
+  }
+  return v;
+}
+
+}  // namespace
+
+NormEstimate gradient_norm_estimate(const NetworkFn& network, const torch::Tensor& x,
+                                    const models::InputGradient& at_x, const std::array<double, 3>& channel_std,
+                                    const RegulariserOptions& options) {
+  torch::NoGradGuard no_grad;
+  const auto v = direction(at_x.gradient, options.unit, channel_std);
+  const double h = options.step;
+  torch::AutoGradMode enable(true);
+  switch (options.gradient) {
+    case NormGradient::kExact:
+      return tangent_pass(network, x, v);
+    case NormGradient::kCentral:
+      return {(network(x + h * v) - network(x - h * v)) / (2.0 * h), at_x.scores};
+    case NormGradient::kFiniteDifference:
+      break;
+  }
+  return {(network(x + h * v) - at_x.scores) / h, at_x.scores};
+}
+
+torch::Tensor penalty_of(const NormEstimate& estimate, const RegulariserOptions& options) {
+  constexpr double kEps = 1e-6;  // a batch of equal scores must not divide by zero
+  auto d = estimate.d;
+  if (options.relative_to == RelativeTo::kRelative) {
+    d = d / (estimate.clean.std(/*unbiased=*/false) + kEps);
+  }
+  return options.penalty == Penalty::kSquared ? d.square().mean() / 2.0 : d.abs().mean();
+}
+
+Objective training_objective(models::Network& network, const torch::Tensor& x, const torch::Tensor& mos,
+                             const ObjectiveOptions& options, double lambda) {
+  const auto& regulariser = options.regulariser;
+  const NetworkFn forward = [&network](const torch::Tensor& input) { return network.forward(input); };
+  Objective result;
+  if (lambda <= 0.0) {
+    const auto predictions = forward(x);
+    result.total = score_loss(predictions, mos, options.loss);
+    result.loss = result.total.item<double>();
+    result.predictions = predictions.detach();
+    return result;
+  }
+
+  // One clean pass can serve both only where BatchNorm behaves alike in the loss and in the regulariser.
+  const bool freeze = regulariser.batch_norm == BatchNormMode::kFrozen && models::batch_norm_training(network);
+  std::optional<models::FrozenBatchNorm> frozen;
+  torch::Tensor predictions;
+  if (freeze || regulariser.clean_pass == CleanPass::kSeparate) {
+    predictions = forward(x);
+  }
+  if (freeze) {
+    frozen.emplace(network);
+  }
+  const bool exact = regulariser.gradient == NormGradient::kExact;
+  const bool shared = !predictions.defined();
+  // The exact form's tangent pass gives the clean scores anew, so the input gradient's own graph need not be kept.
+  const auto at_x = models::input_gradient(forward, x, /*keep_graph=*/!exact);
+  const auto estimate = gradient_norm_estimate(forward, x, at_x, options.channel_std, regulariser);
+  if (shared) {
+    predictions = estimate.clean;
+  }
+  const auto score_term = score_loss(predictions, mos, options.loss);
+  const auto penalty = penalty_of(estimate, regulariser);
+  result.total = score_term + lambda * penalty;
+  result.loss = score_term.item<double>();
+  result.penalty = penalty.item<double>();
+  result.mean_gradient_norm = estimate.d.detach().abs().mean().item<double>();
+  result.predictions = predictions.detach();
+  return result;
+}
+
+}  // namespace steadyiqa::objective

@@ -1,0 +1,121 @@
+#include "parallel/runtime.h"
+
+#include <dlfcn.h>
+#include <malloc.h>
+#include <sched.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <set>
+#include <sstream>
+#include <utility>
+
+namespace steadyiqa::parallel {
+
+int physical_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+    return 1;
+  }
+  std::set<std::pair<int, int>> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed)) {
+      continue;
+    }
+    const std::string topology = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
+    int core = -1 - cpu;  // a CPU without topology counts as a core of its own
+    int package = 0;
+    std::ifstream(topology + "core_id") >> core;
+    std::ifstream(topology + "physical_package_id") >> package;
+    cores.emplace(package, core);
+  }
+  return std::max<int>(1, static_cast<int>(cores.size()));
+}
+
+void configure_threads(int threads) {
+  at::set_num_threads(threads > 0 ? threads : physical_cores());
+  at::globalContext().setFlushDenormal(true);
+  // Keep freed activation buffers: handing hundreds of MB back to the kernel and faulting them in again costs each training step
+  // a visible part of its time.
+  constexpr int kKeepBytes = 1 << 30;
+  mallopt(M_MMAP_THRESHOLD, kKeepBytes);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+}
+
+torch::MemoryFormat memory_format() { return torch::MemoryFormat::ChannelsLast; }
+
+torch::Tensor to_layout(const torch::Tensor& tensor) {
+  return tensor.dim() == 4 ? tensor.contiguous(memory_format()) : tensor;
+}
+
+namespace {
+
+std::vector<std::string> cpu_features() {
+  std::ifstream info("/proc/cpuinfo");
+  std::vector<std::string> found;
+  for (std::string line; std::getline(info, line);) {
+    if (line.rfind("flags", 0) != 0) {
+      continue;
+    }
+    std::istringstream words(line);
+    const std::set<std::string> flags{std::istream_iterator<std::string>(words), {}};
+    for (const char* wanted : {"avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16"}) {
+      if (flags.count(wanted) != 0) {
+        found.emplace_back(wanted);
+      }
+    }
+    break;
+  }
+  return found;
+}
+
+std::string blas_library() {
+  Dl_info info{};
+  void* symbol = dlsym(RTLD_DEFAULT, "sgemm_");
+  if (symbol == nullptr || dladdr(symbol, &info) == 0 || info.dli_fname == nullptr) {
+    return "unknown";
+  }
+  return info.dli_fname;
+}
+
+double measure_matmul_gflops() {
+  constexpr int kSize = 1024;
+  constexpr int kRepeats = 4;
+  torch::NoGradGuard no_grad;
+  const auto a = torch::ones({kSize, kSize});
+  auto product = torch::mm(a, a);
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < kRepeats; ++i) {
+    torch::mm_out(product, a, a);
+  }
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  return kRepeats * 2.0 * kSize * kSize * kSize / seconds.count() / 1e9;
+}
+
+}  // namespace
+
+RuntimeInfo runtime_info() {
+  RuntimeInfo info;
+  info.torch_version = TORCH_VERSION;
+  info.blas = blas_library();
+  info.threads = at::get_num_threads();
+  info.cores = physical_cores();
+  info.cpu_features = cpu_features();
+  info.onednn = at::hasMKLDNN();
+  info.devices.emplace_back("cpu");
+  if (torch::cuda::is_available()) {
+    for (std::size_t i = 0; i < torch::cuda::device_count(); ++i) {
+      info.devices.push_back("cuda:" + std::to_string(i));
+    }
+  }
+  info.matmul_gflops = measure_matmul_gflops();
+  return info;
+}
+
+}  // namespace steadyiqa::parallel

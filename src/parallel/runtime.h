@@ -1,0 +1,36 @@
+// Threads, device and memory format: decided here once per run, named nowhere else.
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+#include <vector>
+
+namespace steadyiqa::parallel {
+
+/// Cores that this process may run on, hyper-threads of one core counted once. At least 1.
+[[nodiscard]] int physical_cores();
+
+/// Sets libtorch's threads (Debian's libtorch otherwise starts with one) and flushes denormals. 0 = physical_cores().
+/// Call once, before any tensor work.
+void configure_threads(int threads = 0);
+
+/// The layout of images and of convolution weights: channels-last, which is several times faster for depthwise convolutions.
+[[nodiscard]] torch::MemoryFormat memory_format();
+/// The tensor in that layout (4-D tensors; others unchanged).
+[[nodiscard]] torch::Tensor to_layout(const torch::Tensor& tensor);
+
+/// What `doctor` prints of this machine.
+struct RuntimeInfo {
+  std::string torch_version;
+  std::string blas;              ///< the shared object that serves sgemm, e.g. "/usr/lib/.../libopenblas.so.0"
+  int threads = 0;
+  int cores = 0;
+  std::vector<std::string> cpu_features;  ///< of avx2, fma, avx512f, avx512_bf16, amx_bf16
+  bool onednn = false;
+  std::vector<std::string> devices;       ///< "cpu", "cuda:0 (NAME)"
+  double matmul_gflops = 0;               ///< measured, 1024 x 1024 float32
+};
+[[nodiscard]] RuntimeInfo runtime_info();
+
+}  // namespace steadyiqa::parallel

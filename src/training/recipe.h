@@ -1,0 +1,97 @@
+// A training recipe: every choice of a run, as TOML sections and as flags.
+#pragma once
+
+#include "base/options.h"
+#include "models/scorer.h"
+#include "objective/losses.h"
+#include "objective/regulariser.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace steadyiqa::training {
+
+struct ModelSection {
+  std::string name = "hyperiqa";
+  std::string backbone{};  ///< "" = the paper's
+  std::string init{};      ///< safetensors file to start from: pretrained trunk or model file, "" = none
+};
+
+struct DataSection {
+  std::int64_t crop = 0;  ///< side of a training and scoring crop, 0 = the model's own
+  std::int64_t crops_per_image = 1;
+  std::int64_t batch = 16;
+  bool flip = true;
+};
+
+enum class ScheduleKind { kConstant, kStep, kCosine };
+enum class OptimiserQuirks {
+  kNone,
+  kOfficial  ///< HyperIQA's and NT's code: Adam rebuilt each epoch, head's group empty after the first, trunk rate never decayed
+};
+
+struct OptimiserSection {
+  double lr = 2e-5;               ///< of the trunk
+  double head_ratio = 10.0;       ///< head's rate = lr x ratio
+  bool bias_to_mean = true;       ///< the output bias starts at the training set's mean MOS
+  double weight_decay = 5e-4;     ///< coupled (L2), as Adam's in PyTorch
+  ScheduleKind schedule = ScheduleKind::kStep;
+  std::int64_t step_epochs = 6;   ///< step: rates are divided by 10 every so many epochs
+  double warmup_steps = 0;        ///< rates grow linearly over the first steps
+  objective::BatchNormMode batch_norm = objective::BatchNormMode::kTrain;  ///< of the network in training
+  OptimiserQuirks quirks = OptimiserQuirks::kNone;
+};
+
+enum class Selection {
+  kValidation,  ///< best epoch by SROCC on the validation set
+  kTest,        ///< by SROCC on the test set: the authors' leak, for reproduction only
+  kLast         ///< the last epoch
+};
+
+struct RunSection {
+  std::int64_t epochs = 16;
+  std::int64_t seed = 0;
+  Selection select = Selection::kValidation;
+  std::int64_t select_from = 0;     ///< first epoch that may be selected (after lambda's ramp, say)
+  std::int64_t log_steps = 10;      ///< a log line every so many steps
+  std::int64_t calibration_images = 1000;  ///< at most so many training images fit the calibration line
+};
+
+struct Recipe {
+  ModelSection model{};
+  DataSection data{};
+  OptimiserSection optimiser{};
+  objective::LossOptions loss{};
+  objective::RegulariserOptions regulariser{};
+  models::CropPolicy scoring{};
+  RunSection run{};
+};
+
+[[nodiscard]] const FieldTable<ModelSection>& model_fields();
+[[nodiscard]] const FieldTable<DataSection>& data_fields();
+[[nodiscard]] const FieldTable<OptimiserSection>& optimiser_fields();
+[[nodiscard]] const FieldTable<RunSection>& run_fields();
+
+/// Calls `visit(section name, section struct, field table)` for every section: the one list of a recipe's sections.
+template <class RecipeT, class Visit>
+void for_each_section(RecipeT& recipe, Visit&& visit) {
+  visit("model", recipe.model, model_fields());
+  visit("data", recipe.data, data_fields());
+  visit("optimiser", recipe.optimiser, optimiser_fields());
+  visit("loss", recipe.loss, objective::loss_fields());
+  visit("regulariser", recipe.regulariser, objective::regulariser_fields());
+  visit("scoring", recipe.scoring, models::crop_policy_fields());
+  visit("run", recipe.run, run_fields());
+}
+
+/// Sets what the file says and leaves the rest. Error(kUsage) "FILE [section]: ..." for unknown sections and keys.
+void apply_recipe_file(Recipe& recipe, const std::filesystem::path& path);
+void apply_recipe_json(Recipe& recipe, const nlohmann::json& json, const std::string& where);
+[[nodiscard]] nlohmann::json recipe_to_json(const Recipe& recipe);
+/// The resolved recipe as TOML with each key's help as a comment.
+[[nodiscard]] std::string recipe_to_toml(const Recipe& recipe);
+
+}  // namespace steadyiqa::training

@@ -1,0 +1,288 @@
+#include "training/trainer.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/seed.h"
+#include "checkpoint/model_file.h"
+#include "data/loader.h"
+#include "data/split.h"
+#include "objective/regulariser.h"
+#include "scoring/score_set.h"
+#include "stats/correlation.h"
+#include "training/optimiser.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <span>
+#include <utility>
+
+namespace steadyiqa::training {
+
+namespace {
+
+/// Starts the score at the training set's mean MOS, so that the first steps need not climb there from 0.
+void start_at_mean_mos(models::Network& network, const data::Dataset& train) {
+  double sum = 0;
+  for (const auto& sample : train.samples) {
+    sum += sample.mos;
+  }
+  for (auto& item : network.named_parameters()) {
+    if (item.key() == network.output_bias()) {
+      torch::NoGradGuard no_grad;
+      item.value().fill_(sum / static_cast<double>(train.samples.size()));
+    }
+  }
+}
+
+}  // namespace
+
+models::Scorer make_scorer(const Recipe& recipe, const data::Dataset& train) {
+  const auto& info = models::find_model(recipe.model.name);
+  auto network = models::make_network(recipe.model.name, recipe.model.backbone);
+  info.initialise(*network, derive_seed(static_cast<std::uint64_t>(recipe.run.seed), "weights"));
+  bool whole_model = false;
+  if (!recipe.model.init.empty()) {
+    whole_model = checkpoint::load_initial(*network, recipe.model.init) == checkpoint::Initial::kModel;
+  } else if (!network->trunk_prefix().empty()) {
+    log_warning("no pretrained trunk (--init FILE.safetensors): '{}' starts from random weights and will learn far less",
+                recipe.model.name);
+  }
+  if (recipe.optimiser.bias_to_mean && !whole_model) {
+    start_at_mean_mos(*network, train);
+  }
+  models::ScorerOptions options;
+  options.model = recipe.model.name;
+  options.backbone = recipe.model.backbone.empty() && !info.backbones.empty() ? info.backbones.front()
+                                                                              : recipe.model.backbone;
+  options.crop = recipe.data.crop == 0 ? info.crop : static_cast<int>(recipe.data.crop);
+  if (options.crop != info.crop && !info.any_size) {
+    fail_usage("model '{}' takes crops of {} pixels, not {}", info.name, info.crop, options.crop);
+  }
+  options.crops = recipe.scoring;
+  options.normalisation = info.normalisation;
+  return {std::move(network), std::move(options)};
+}
+
+namespace {
+
+/// Sums over an epoch's steps, for its log line.
+struct EpochSums {
+  double loss = 0;
+  double penalty = 0;
+  double gradient_norm = 0;
+  std::int64_t steps = 0;
+  void add(const objective::Objective& step) {
+    loss += step.loss;
+    penalty += step.penalty;
+    gradient_norm += step.mean_gradient_norm;
+    ++steps;
+  }
+  [[nodiscard]] nlohmann::json means() const {
+    const auto n = static_cast<double>(std::max<std::int64_t>(steps, 1));
+    return {{"loss", loss / n}, {"penalty", penalty / n}, {"gradient_norm", gradient_norm / n}};
+  }
+};
+
+class Run {
+ public:
+  Run(const Recipe& recipe, const TrainingData& data, const std::filesystem::path& dir, bool resume)
+      : recipe_(recipe),
+        data_(data),
+        scorer_(make_scorer(recipe, data.train)),
+        optimiser_(scorer_.network(), recipe.optimiser),
+        cache_(data.train),
+        directory_(dir, resume, identity()) {
+    sampler_.crop = scorer_.options().crop;
+    sampler_.crops_per_image = static_cast<int>(recipe.data.crops_per_image);
+    sampler_.flip = recipe.data.flip;
+    sampler_.seed = derive_seed(static_cast<std::uint64_t>(recipe.run.seed), "data");
+    if (auto saved = directory_.saved()) {
+      const auto where = directory_.state_file().string();
+      position_ = saved->position;
+      checkpoint::set_network_tensors(scorer_.network(), saved->network, where);
+      // Under the official quirks the head's group is gone after the first epoch, and so is its state.
+      optimiser_.start_epoch(position_.epochs_done == 0 ? 0 : position_.epochs_done - 1);
+      optimiser_.set_state(saved->optimiser, where);
+      log_info("resuming {} after epoch {} of {}", dir.string(), position_.epochs_done, recipe.run.epochs);
+    }
+    directory_.trim_log(position_.epochs_done);
+    write_file_atomic(dir / "recipe.toml", recipe_to_toml(recipe));
+  }
+
+  TrainingResult train() {
+    while (position_.epochs_done < recipe_.run.epochs) {
+      train_epoch(position_.epochs_done);
+      finish_epoch(position_.epochs_done);
+    }
+    if (!position_.finished) {
+      write_calibrated_models();
+    }
+    return {directory_.best_model(), directory_.last_model(), position_.best_epoch, position_.best_srocc};
+  }
+
+ private:
+  [[nodiscard]] nlohmann::json identity() const {
+    return {{"recipe", recipe_to_json(recipe_)},
+            {"train", data_.train.digest()},
+            {"selection", data_.selection ? data_.selection->digest() : ""}};
+  }
+
+  [[nodiscard]] std::int64_t steps_per_epoch() const {
+    const auto draws = static_cast<std::int64_t>(data_.train.samples.size()) * recipe_.data.crops_per_image;
+    return (draws + recipe_.data.batch - 1) / recipe_.data.batch;
+  }
+
+  void train_epoch(std::int64_t epoch) {
+    const auto order =
+        data::epoch_order(static_cast<std::int64_t>(data_.train.samples.size()), sampler_, epoch);
+    const auto steps = steps_per_epoch();
+    const auto batch = static_cast<std::size_t>(recipe_.data.batch);
+    data::Prefetcher<data::Batch> batches(steps, [&](std::int64_t step) {
+      const auto first = static_cast<std::size_t>(step) * batch;
+      const auto draws = std::span(order).subspan(first, std::min(batch, order.size() - first));
+      return data::make_batch(cache_, data_.train, draws, sampler_, epoch);
+    });
+    optimiser_.start_epoch(epoch);
+    Progress progress(fmt::format("epoch {}/{}", epoch + 1, recipe_.run.epochs), steps, "steps");
+    sums_ = {};
+    epoch_start_ = std::chrono::steady_clock::now();
+    for (std::int64_t step = 0; step < steps; ++step) {
+      if (interrupted()) {
+        throw Error(ErrorKind::kInterrupted,
+                    fmt::format("interrupted in epoch {}: {} finished epochs are saved, continue with --resume",
+                                epoch + 1, position_.epochs_done));
+      }
+      const auto result = train_step(batches.next(), epoch, step, steps);
+      sums_.add(result);
+      if (step % recipe_.run.log_steps == 0) {
+        directory_.log({{"epoch", epoch},
+                        {"step", step},
+                        {"loss", result.loss},
+                        {"penalty", result.penalty},
+                        {"gradient_norm", result.mean_gradient_norm}});
+      }
+      progress.advance(1, fmt::format("loss {:.2f}", result.loss));
+    }
+  }
+
+  objective::Objective train_step(const data::Batch& batch, std::int64_t epoch, std::int64_t step,
+                                  std::int64_t steps) {
+    auto& network = scorer_.network();
+    network.train();
+    std::optional<models::FrozenBatchNorm> frozen;
+    if (recipe_.optimiser.batch_norm == objective::BatchNormMode::kFrozen) {
+      frozen.emplace(network);
+    }
+    const double position = static_cast<double>(epoch) + static_cast<double>(step) / static_cast<double>(steps);
+    optimiser_.set_rates(rates_at(recipe_.optimiser, recipe_.run, epoch, step, steps));
+    optimiser_.zero_grad();
+    auto result = objective::training_objective(network, scorer_.normalise(batch.pixels), batch.mos,
+                                                {recipe_.loss, recipe_.regulariser, scorer_.options().normalisation.std},
+                                                objective::lambda_at(recipe_.regulariser, position));
+    if (!std::isfinite(result.loss) || !std::isfinite(result.penalty)) {
+      throw Error(ErrorKind::kNumeric, fmt::format("epoch {} step {}: the loss is not finite (loss {}, penalty {}); try a "
+                                                   "lower learning rate or lambda",
+                                                   epoch + 1, step, result.loss, result.penalty));
+    }
+    result.total.backward();
+    optimiser_.step();
+    return result;
+  }
+
+  void finish_epoch(std::int64_t epoch) {
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - epoch_start_;
+    auto line = sums_.means();
+    line["epoch"] = epoch;
+    line["seconds"] = std::round(seconds.count() * 10.0) / 10.0;
+    double srocc = std::nan("");
+    if (data_.selection) {
+      const auto raw = scoring::raw_scores(scorer_, *data_.selection, "validating");
+      const auto mos = scoring::mos_0_100(*data_.selection);
+      srocc = stats::srocc(raw, mos);
+      line["srocc"] = srocc;
+      line["plcc"] = stats::plcc(raw, mos);
+      line["spread"] = stats::spread(raw);
+    }
+    select(epoch, srocc);
+    ++position_.epochs_done;
+    directory_.save_state({position_, checkpoint::network_tensors(scorer_.network()), optimiser_.state()});
+    directory_.log(line);
+    log_info("epoch {}/{}: loss {:.3f}, |D| {:.2f}, clean SROCC {:.4f}, {:.0f} s", epoch + 1, recipe_.run.epochs,
+             line["loss"].get<double>(), line["gradient_norm"].get<double>(), srocc, seconds.count());
+  }
+
+  void select(std::int64_t epoch, double srocc) {
+    const bool last = epoch + 1 == recipe_.run.epochs;
+    bool chosen = last && position_.best_epoch < 0;  // there is always a best model
+    if (recipe_.run.select == Selection::kLast) {
+      chosen = last;
+    } else if (epoch >= recipe_.run.select_from && srocc > position_.best_srocc) {
+      chosen = true;
+    }
+    if (chosen) {
+      position_.best_epoch = epoch;
+      position_.best_srocc = srocc;
+      checkpoint::save_model(directory_.best_model(), scorer_, provenance(epoch, srocc));
+    }
+  }
+
+  [[nodiscard]] checkpoint::Provenance provenance(std::int64_t epoch, double srocc) const {
+    return {recipe_to_json(recipe_),
+            {{"data", data_.train.name},
+             {"data_digest", data_.train.digest()},
+             {"images", data_.train.samples.size()},
+             {"label_scale", data_.train.scale.name},
+             {"label_min", data_.train.scale.min},
+             {"label_max", data_.train.scale.max},
+             {"epoch", epoch},
+             {"selection_srocc", srocc}}};
+  }
+
+  /// Fits each model's calibration line on the training set and writes the final files.
+  void write_calibrated_models() {
+    scorer_.set_scale(scoring::fit_scale(scorer_, data_.train, recipe_.run.calibration_images));
+    const auto last_epoch = recipe_.run.epochs - 1;
+    const bool same = position_.best_epoch == last_epoch;
+    const double srocc = same ? position_.best_srocc : std::nan("");
+    checkpoint::save_model(directory_.last_model(), scorer_, provenance(last_epoch, srocc));
+    if (same) {
+      checkpoint::save_model(directory_.best_model(), scorer_, provenance(last_epoch, srocc));
+    } else {
+      auto best = checkpoint::load_model(directory_.best_model());
+      best.scorer.set_scale(scoring::fit_scale(best.scorer, data_.train, recipe_.run.calibration_images));
+      checkpoint::save_model(directory_.best_model(), best.scorer, best.provenance);
+    }
+    position_.finished = true;
+    directory_.save_state({position_, checkpoint::network_tensors(scorer_.network()), optimiser_.state()});
+  }
+
+  Recipe recipe_;
+  const TrainingData& data_;
+  models::Scorer scorer_;
+  Optimiser optimiser_;
+  data::ImageCache cache_;
+  RunDirectory directory_;
+  data::SamplerOptions sampler_{};
+  Position position_{};
+  EpochSums sums_{};
+  std::chrono::steady_clock::time_point epoch_start_{};
+};
+
+}  // namespace
+
+TrainingResult train(const Recipe& recipe, const TrainingData& data, const std::filesystem::path& dir, bool resume) {
+  data::require_images(data.train);
+  if (data.selection) {
+    data::require_images(*data.selection);
+  } else if (recipe.run.select != Selection::kLast) {
+    fail_usage("run.select = {} needs such a set in the split (or run.select = last)",
+               recipe.run.select == Selection::kTest ? "test" : "validation");
+  }
+  return Run(recipe, data, dir, resume).train();
+}
+
+}  // namespace steadyiqa::training
