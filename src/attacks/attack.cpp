@@ -10,7 +10,8 @@ const FieldTable<AttackOptions>& attack_fields() {
   using A = AttackOptions;
   static const FieldTable<A> kFields = {
       field("attack", &A::attack, {.help = "fgsm or ifgsm"}),
-      field("epsilon", &A::epsilon, {.help = "l-infinity budget", .unit = "[0,1] pixels", .min = 1.0 / 255.0, .max = 1}),
+      field("epsilon", &A::epsilon,
+            {.help = "l-infinity budget", .unit = "[0,1] pixels", .min = 1.0 / 255.0, .max = 1}),
       field("steps", &A::steps, {.help = "steps of an iterated attack", .min = 1, .max = 10000}),
       field("step-size", &A::step_size,
             {.help = "size of one step; 0 = the attack's default", .unit = "[0,1] pixels", .min = 0, .max = 1}),
@@ -31,9 +32,13 @@ int budget_levels(double epsilon) {
 }
 
 torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean, int levels) {
-  const auto base = (clean * 255.0).round();
-  const auto delta = ((x * 255.0) - base).round().clamp(-levels, levels);
-  return (base + delta).clamp(0, 255) / 255.0;
+  // The whole levels within budget. Clean values between levels (the crops of an enlarged image) must be stayed near,
+  // too; the slack is for float arithmetic on those that are whole.
+  constexpr double kSlack = 1e-3;
+  const auto base = clean * 255.0;
+  const auto low = (base - (levels + kSlack)).ceil();
+  const auto high = (base + (levels + kSlack)).floor();
+  return torch::minimum(torch::maximum((x * 255.0).round(), low), high).clamp(0, 255) / 255.0;
 }
 
 torch::Tensor Problem::gradient(const torch::Tensor& x) const {
@@ -61,17 +66,21 @@ double scalar(const torch::Tensor& tensor) {
   return value;
 }
 
-/// The signs to try for a clean score.
-std::vector<int> signs(Direction direction, double raw, double calibrated) {
+/// A falling calibration line (a model whose output falls with quality) turns "up" of the score into "down" of its
+/// output.
+int slope_sign(const models::Scorer& scorer) { return scorer.options().scale.calibration.slope < 0 ? -1 : 1; }
+
+/// The signs to try for a clean score: of the change of the calibrated score.
+std::vector<int> signs(const models::Scorer& scorer, Direction direction, double raw) {
   switch (direction) {
     case Direction::kUp:
       return {1};
     case Direction::kDown:
       return {-1};
     case Direction::kMid:
-      return {calibrated > 50.0 ? -1 : 1};
-    case Direction::kMidRaw:
-      return {raw > 50.0 ? -1 : 1};
+      return {scorer.calibrate(raw) > 50.0 ? -1 : 1};
+    case Direction::kMidRaw:  // the authors' rule pushes the raw score, whichever way the calibrated one then goes
+      return {(raw > 50.0 ? -1 : 1) * slope_sign(scorer)};
     case Direction::kBoth:
       break;
   }
@@ -88,8 +97,7 @@ AttackResult Attack::run(const models::Scorer& scorer, const torch::Tensor& pixe
                          const AttackOptions& options) const {
   STEADYIQA_ASSERT(pixels.dim() == 4 && pixels.size(0) == 1, "an attack takes one [1,3,H,W] image");
   const models::EvalMode eval(scorer.network());
-  return options.unit == Unit::kImage ? run_on_image(scorer, pixels, options)
-                                      : run_on_crops(scorer, pixels, options);
+  return options.unit == Unit::kImage ? run_on_image(scorer, pixels, options) : run_on_crops(scorer, pixels, options);
 }
 
 AttackResult Attack::run_on_image(const models::Scorer& scorer, const torch::Tensor& pixels,
@@ -99,11 +107,9 @@ AttackResult Attack::run_on_image(const models::Scorer& scorer, const torch::Ten
   AttackResult best;
   best.clean_raw = scalar(scorer.raw(pixels)[0]);
   best.model_calls = 1;
-  // A falling calibration line (a model whose output falls with quality) turns "up" of the score into "down" of its output.
-  const int slope_sign = scorer.options().scale.calibration.slope < 0 ? -1 : 1;
   bool judged = false;
-  for (const int sign : signs(options.direction, best.clean_raw, scorer.calibrate(best.clean_raw))) {
-    const double raw_sign = sign * slope_sign;
+  for (const int sign : signs(scorer, options.direction, best.clean_raw)) {
+    const double raw_sign = sign * slope_sign(scorer);
     Problem problem{[&](const torch::Tensor& x) { return scorer.raw(x) * raw_sign; },
                     pixels,
                     options.epsilon,
@@ -113,11 +119,12 @@ AttackResult Attack::run_on_image(const models::Scorer& scorer, const torch::Ten
     const auto proposal = propose(problem);
     const auto rounded = round_to_8_bit(proposal, pixels, levels);
     const double after = scalar(scorer.raw(rounded)[0]);
-    best.model_calls += 2;
+    ++best.model_calls;
     if (!judged || std::abs(after - best.clean_raw) > std::abs(best.attacked_raw - best.clean_raw)) {
       best.attacked = rounded;
       best.attacked_raw = after;
       best.float_raw = scalar(scorer.raw(proposal)[0]);
+      ++best.model_calls;
       best.direction = sign;
       judged = true;
     }
@@ -135,7 +142,6 @@ AttackResult Attack::run_on_crops(const models::Scorer& scorer, const torch::Ten
   AttackResult result;
   result.clean_raw = scalar(clean.mean());
   result.model_calls = 1;
-  const int slope_sign = scorer.options().scale.calibration.slope < 0 ? -1 : 1;
   // Each crop's own sign; "both" runs every crop both ways.
   std::vector<torch::Tensor> sign_sets;
   const bool both = options.direction == Direction::kBoth;
@@ -143,7 +149,7 @@ AttackResult Attack::run_on_crops(const models::Scorer& scorer, const torch::Ten
     auto sign = torch::empty_like(clean);
     for (std::int64_t i = 0; i < clean.numel(); ++i) {
       const double raw = clean[i].item<double>();
-      sign[i] = static_cast<double>(signs(options.direction, raw, scorer.calibrate(raw)).at(choice) * slope_sign);
+      sign[i] = static_cast<double>(signs(scorer, options.direction, raw).at(choice) * slope_sign(scorer));
     }
     sign_sets.push_back(sign);
   }
@@ -176,7 +182,7 @@ AttackResult Attack::run_on_crops(const models::Scorer& scorer, const torch::Ten
   result.float_raw = scalar(float_scores.mean());
   const auto first = sign_sets.front();
   const bool uniform = !both && (first == first[0]).all().item<bool>();
-  result.direction = uniform ? static_cast<int>(first[0].item<double>()) * slope_sign : 0;
+  result.direction = uniform ? static_cast<int>(first[0].item<double>()) * slope_sign(scorer) : 0;
   result.linf_levels = largest_change(result.attacked, crops);
   return result;
 }

@@ -1,5 +1,5 @@
-// Attacks on a score. The base class owns budget, projection, bounds, direction, 8-bit rounding and judging; an attack only proposes a
-// perturbation, so that it cannot overstate its result.
+// Attacks on a score. The base class owns budget, projection, bounds, direction, 8-bit rounding and judging; an attack
+// only proposes a perturbation, so that it cannot overstate its result.
 #pragma once
 
 #include "base/options.h"
@@ -26,7 +26,8 @@ enum class Direction {
 
 /// What one perturbation covers.
 enum class Unit {
-  kImage,  ///< one shared perturbation of the whole image (default): every overlap is consistent, the result is an image
+  kImage,  ///< one shared perturbation of the whole image (default): every overlap is consistent, the result is an
+           ///< image
   kCrop    ///< each crop on its own, its direction decided by its own score: the authors' protocol, no realisable image
 };
 
@@ -46,12 +47,12 @@ struct AttackOptions {
 
 /// What an attack did to one image, judged on a fresh forward pass in eval mode after 8-bit rounding.
 struct AttackResult {
-  torch::Tensor attacked;      ///< [1,3,H,W] (unit crop: [K,3,S,S]), exact multiples of 1/255, within budget
-  double clean_raw = 0;        ///< raw score before
-  double attacked_raw = 0;     ///< raw score after
-  double float_raw = 0;        ///< raw score of the perturbation before rounding, for reference
-  int direction = 0;           ///< +1 pushed up, -1 pushed down, 0 mixed (unit crop)
-  double linf_levels = 0;      ///< largest change in grey levels (of 255)
+  torch::Tensor attacked;        ///< [1,3,H,W] (unit crop: [K,3,S,S]), exact multiples of 1/255, within budget
+  double clean_raw = 0;          ///< raw score before
+  double attacked_raw = 0;       ///< raw score after
+  double float_raw = 0;          ///< raw score of the perturbation before rounding, for reference
+  int direction = 0;             ///< +1 pushed up, -1 pushed down, 0 mixed (unit crop)
+  double linf_levels = 0;        ///< largest change in grey levels (of 255)
   std::int64_t model_calls = 0;  ///< forward passes and forward+backward passes, each counted once per image
 };
 
@@ -74,8 +75,8 @@ struct Problem {
 class Attack {
  public:
   virtual ~Attack() = default;
-  /// Attacks one image, [1,3,H,W] float32 in [0,1], exact multiples of 1/255. No parameter receives a gradient and no BatchNorm
-  /// statistic changes.
+  /// Attacks one image, [1,3,H,W] float32 in [0,1], exact multiples of 1/255. No parameter receives a gradient and no
+  /// BatchNorm statistic changes.
   [[nodiscard]] AttackResult run(const models::Scorer& scorer, const torch::Tensor& pixels,
                                  const AttackOptions& options) const;
 

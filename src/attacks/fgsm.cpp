@@ -8,16 +8,16 @@
 namespace steadyiqa::attacks {
 namespace {
 
-/// x + eps * sign(grad) (Goodfellow, Shlens, Szegedy 2015): one step of the full budget (a smaller step would be an attack of that
-/// smaller budget).
+/// x + eps * sign(grad) (Goodfellow, Shlens, Szegedy 2015): one step of the full budget (a smaller step would be an
+/// attack of that smaller budget).
 class Fgsm : public Attack {
   [[nodiscard]] torch::Tensor perturb(const Problem& problem) const override {
     return problem.clean + problem.epsilon * problem.gradient(problem.clean).sign();
   }
 };
 
-/// `steps` times: x <- project(x + a * sign(grad)) (Kurakin, Goodfellow, Bengio 2017). Default step size 2.5 eps / steps (Madry et al.
-/// 2018), so that the edge of the box can be reached from anywhere in it.
+/// `steps` times: x <- project(x + a * sign(grad)) (Kurakin, Goodfellow, Bengio 2017). Default step size 2.5 eps /
+/// steps (Madry et al. 2018), so that the edge of the box can be reached from anywhere in it.
 class IteratedFgsm : public Attack {
   [[nodiscard]] torch::Tensor perturb(const Problem& problem) const override {
     const double size =

@@ -45,7 +45,11 @@ models::ScorerOptions options_from(const nlohmann::json& json, const std::string
   options.model = json.at("model").get<std::string>();
   options.backbone = json.at("backbone").get<std::string>();
   options.crop = json.at("crop").get<int>();
-  options_from_json(options.crops, models::crop_policy_fields(), json.at("crops"), where);
+  const auto& crops = json.at("crops");
+  for (const auto& f : models::crop_policy_fields()) {
+    static_cast<void>(crops.at(f.name));  // a missing one must not quietly take this version's default
+  }
+  options_from_json(options.crops, models::crop_policy_fields(), crops, where);
   options.normalisation.mean = json.at("mean").get<std::array<double, 3>>();
   options.normalisation.std = json.at("std").get<std::array<double, 3>>();
   const auto& score = json.at("score");
@@ -94,8 +98,8 @@ void set_network_tensors(models::Network& network, const TensorMap& tensors, con
     }
   }
   if (!missing.empty() || !unexpected.empty() || !mismatched.empty()) {
-    fail_input("{}: not the weights of this model: {} missing ({}), {} unexpected ({}), {} of another shape ({})", where,
-               missing.size(), some_of(missing), unexpected.size(), some_of(unexpected), mismatched.size(),
+    fail_input("{}: not the weights of this model: {} missing ({}), {} unexpected ({}), {} of another shape ({})",
+               where, missing.size(), some_of(missing), unexpected.size(), some_of(unexpected), mismatched.size(),
                some_of(mismatched));
   }
   for (const auto& [name, tensor] : tensors) {
@@ -126,8 +130,12 @@ LoadedModel load_model(const std::filesystem::path& path) {
   }
   try {
     const auto json = nlohmann::json::parse(entry->second);
-    if (json.at("format").get<int>() > kModelFormat) {
-      fail_input("{}: written by a newer SteadyIQA (format {}, this one reads {})", where, json.at("format").get<int>(),
+    const auto& format = json.at("format");
+    if (!format.is_number_integer() || format.get<std::int64_t>() < 1) {
+      fail_input("{}: broken '{}' metadata: its format is no positive integer", where, kMetadataKey);
+    }
+    if (format.get<std::int64_t>() > kModelFormat) {
+      fail_input("{}: written by a newer SteadyIQA (format {}, this one reads {})", where, format.get<std::int64_t>(),
                  kModelFormat);
     }
     auto options = options_from(json, where);
@@ -139,7 +147,10 @@ LoadedModel load_model(const std::filesystem::path& path) {
   } catch (const nlohmann::json::exception& error) {
     fail_input("{}: broken '{}' metadata: {}", where, kMetadataKey, error.what());
   } catch (const Error& error) {
-    throw Error(ErrorKind::kInput, error.what());  // an unknown model name in a file is the file's fault, not the user's
+    // An unknown model name in a file is the file's fault, not the user's, and says which file.
+    const std::string message = error.what();
+    const bool named = message.rfind(one_line(where), 0) == 0;
+    throw Error(ErrorKind::kInput, named ? message : where + ": " + message);
   }
 }
 

@@ -53,8 +53,9 @@ int run_cli(int argc, char** argv) {
   app.add_option("--progress", progress, "progress on stderr: auto, bar, json")
       ->check(CLI::IsMember({"auto", "bar", "json"}));
   app.add_flag("--quiet,-q", quiet, "no progress, warnings only");
-  app.footer("Exit codes: 0 done, 1 usage, 2 input, file or model, 3 gate failed, 4 some items failed,\n"
-             "5 a numeric check failed, 130 interrupted (resumable).");
+  app.footer(
+      "Exit codes: 0 done, 1 usage, 2 input, file or model, 3 gate failed, 4 some items failed,\n"
+      "5 a numeric check failed, 130 interrupted (resumable).");
   const std::vector<Command> commands = {add_demo(app), add_train(app), add_score(app), add_evaluate(app),
                                          add_doctor(app)};
   try {

@@ -26,8 +26,8 @@ struct Command {
   std::function<int()> run;
 };
 
-/// Adds one flag per field of the table, as "--PREFIXname" plus the aliases given for it. Values are set when `apply` is called, so
-/// that a recipe file can be read first.
+/// Adds one flag per field of the table, as "--PREFIXname" plus the aliases given for it. Values are set when `apply`
+/// is called, so that a recipe file can be read first.
 class TableFlags {
  public:
   struct Alias {

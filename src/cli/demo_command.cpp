@@ -141,7 +141,7 @@ void write_picture(const std::filesystem::path& path, const Contender& baseline,
                      attacked_panel(nt, index),
                      perturbation_panel(nt, index, clean)}});
   }
-  image::write_png(path, report::compose_picture("FGSM at 2/255: the same photo, another score", rows,
+  image::write_png(path, report::compose_picture("FGSM at 2/255: the same image, another score", rows,
                                                  "scores calibrated to 0-100 on the training set, higher is better"));
 }
 
@@ -175,8 +175,8 @@ int run_demo(const DemoFlags& flags) {
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
   print(report::demo_table(baseline.evaluations, nt.evaluations));
-  print(fmt::format("\nmodels   {}\n         {}\nresults  {}\npicture  {}\n({:.0f} s)\n", baseline.model_path, nt.model_path,
-                    (out / "results.json").string(), (out / "demo.png").string(), seconds.count()));
+  print(fmt::format("\nmodels   {}\n         {}\nresults  {}\npicture  {}\n({:.0f} s)\n", baseline.model_path,
+                    nt.model_path, (out / "results.json").string(), (out / "demo.png").string(), seconds.count()));
   return 0;
 }
 
@@ -184,12 +184,15 @@ int run_demo(const DemoFlags& flags) {
 
 Command add_demo(CLI::App& app) {
   auto flags = std::make_shared<DemoFlags>();
-  auto* sub = app.add_subcommand("demo", "make data, train a baseline and its NT twin, attack both, compare: no download");
+  auto* sub =
+      app.add_subcommand("demo", "make data, train a baseline and its NT twin, attack both, compare: no download");
   sub->add_option("--out", flags->out, "folder for data, models, results.json and demo.png")->capture_default_str();
   sub->add_option("--references", flags->references, "folder of real pristine photographs instead of procedural scenes")
       ->check(CLI::ExistingDirectory);
   sub->add_option("--epochs", flags->epochs, "passes over the training set (0 = default)")->check(CLI::Range(0, 10000));
-  sub->add_option("--seed", flags->seed, "of data, weights and crops")->check(CLI::NonNegativeNumber)->capture_default_str();
+  sub->add_option("--seed", flags->seed, "of data, weights and crops")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   sub->add_flag("--json", flags->json, "the results as JSON");
   sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
   return {sub, [flags] { return run_demo(*flags); }};

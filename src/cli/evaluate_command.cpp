@@ -45,8 +45,9 @@ int run_evaluate(const EvaluateFlags& flags) {
       evaluations.push_back(std::move(evaluation));
     }
   }
-  nlohmann::json config = {{"data", flags.data.spec},   {"split", flags.data.split_file}, {"ratio", flags.data.ratio},
-                           {"split_seed", flags.data.split_seed}, {"set", flags.set}, {"limit", flags.limit}};
+  nlohmann::json config = {{"data", flags.data.spec},   {"split", flags.data.split_file},
+                           {"ratio", flags.data.ratio}, {"split_seed", flags.data.split_seed},
+                           {"set", flags.set},          {"limit", flags.limit}};
   auto json = output_head("evaluate", config);
   auto& rows = json["evaluations"] = nlohmann::json::array();
   for (const auto& evaluation : evaluations) {

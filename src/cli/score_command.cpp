@@ -28,7 +28,7 @@ struct ScoreFlags {
 };
 
 bool looks_like_image(const std::filesystem::path& path) {
-  static const std::set<std::string> kExtensions = {".jpg", ".jpeg", ".png", ".bmp",  ".ppm",
+  static const std::set<std::string> kExtensions = {".jpg", ".jpeg", ".png", ".bmp", ".ppm",
                                                     ".pgm", ".webp", ".tif", ".tiff"};
   return kExtensions.count(lower(path.extension().string())) != 0;
 }
@@ -79,20 +79,16 @@ std::string line_of(const ScoreFlags& flags, const std::string& path, double sco
     return error.empty() ? fmt::format("{},{:.6f},{:.6f},\n", csv_field(path), score, raw)
                          : fmt::format("{},,,{}\n", csv_field(path), csv_field(error));
   }
-  return error.empty() ? fmt::format("{:8.3f}  {}\n", score, path) : "";
+  return error.empty() ? fmt::format("{:8.3f}  {}\n", score, one_line(path)) : "";
 }
 
 nlohmann::json head_of(const checkpoint::LoadedModel& model, const ScoreFlags& flags) {
   const auto& options = model.scorer.options();
   auto head = output_head("score", options_to_json(options.crops, models::crop_policy_fields()));
-  head["model"] = {{"path", flags.model},
-                   {"sha256", model.sha256},
-                   {"name", options.model},
-                   {"backbone", options.backbone},
-                   {"score", options.scale.name},
-                   {"calibrated", options.scale.calibrated},
-                   {"range", {0, 100}},
-                   {"higher_is_better", true}};
+  head["model"] = {{"path", flags.model},         {"sha256", model.sha256},
+                   {"name", options.model},       {"backbone", options.backbone},
+                   {"score", options.scale.name}, {"calibrated", options.scale.calibrated},
+                   {"range", {0, 100}},           {"higher_is_better", true}};
   head["device"] = "cpu";
   head["precision"] = "float32";
   return head;

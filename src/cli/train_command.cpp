@@ -36,6 +36,7 @@ const std::vector<TableFlags::Alias>& aliases_of(const std::string& section) {
         {"penalty", "--penalty"},
         {"gradient", "--gradient"},
         {"relative-to", "--relative-to"},
+        {"start-epoch", "--start-epoch"},
         {"ramp-epochs", "--ramp-epochs"}}},
       {"run", {{"epochs", "--epochs"}, {"seed", "--seed"}, {"select", "--select"}}},
   };

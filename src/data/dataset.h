@@ -26,12 +26,12 @@ struct LabelScale {
 
 /// One rated image.
 struct Sample {
-  std::string name;              ///< as the data set's own list spells it
-  std::filesystem::path path;    ///< of the image file; may not exist until a split needs it
-  double mos = 0;                ///< raw, on the data set's own scale
-  std::optional<double> std{};   ///< of the ratings, same scale
-  std::string reference{};       ///< id of the pristine content, "" when there is none
-  std::string set{};             ///< "train", "val", "test" or another name, "" when none is given
+  std::string name;             ///< as the data set's own list spells it
+  std::filesystem::path path;   ///< of the image file; may not exist until a split needs it
+  double mos = 0;               ///< raw, on the data set's own scale
+  std::optional<double> std{};  ///< of the ratings, same scale
+  std::string reference{};      ///< id of the pristine content, "" when there is none
+  std::string set{};            ///< "train", "val", "test" or another name, "" when none is given
 };
 
 struct Dataset {
@@ -42,8 +42,8 @@ struct Dataset {
   [[nodiscard]] std::string digest() const;
 };
 
-/// Opens "livec:DIR", "manifest:FILE.csv" or a path ending in .csv. Throws Error(kUsage) for an unknown reader (naming the
-/// nearest), Error(kInput) for a wrong or missing file. Does not look at image files.
+/// Opens "livec:DIR", "manifest:FILE.csv" or a path ending in .csv. Throws Error(kUsage) for an unknown reader (naming
+/// the nearest), Error(kInput) for a wrong or missing file. Does not look at image files.
 [[nodiscard]] Dataset open_dataset(const std::string& spec);
 /// Names and one-line helps of the readers, for --help.
 struct ReaderInfo {
@@ -52,13 +52,13 @@ struct ReaderInfo {
 };
 [[nodiscard]] std::span<const ReaderInfo> dataset_readers();
 
-/// LIVE in the Wild as officially released: DIR or DIR/ChallengeDB_release with Images/ and Data/All{Images,MOS,StdDev}_
-/// release.mat (MATLAB v5). The first 7 entries are training images and are dropped: 1162 samples in the release's order.
-/// MOS stays raw (3.42..92.43195).
+/// LIVE in the Wild as officially released: DIR or DIR/ChallengeDB_release with Images/ and
+/// Data/All{Images,MOS,StdDev}_ release.mat (MATLAB v5). The first 7 entries are training images and are dropped: 1162
+/// samples in the release's order. MOS stays raw (3.42..92.43195).
 [[nodiscard]] Dataset read_livec(const std::filesystem::path& dir);
 /// A CSV with a header: image, mos[, std, reference, set]; other columns are an error. Paths are relative to the CSV.
-/// Labels are 0-100, higher is better. A NaN, infinite or non-numeric mos, a duplicate image, or an empty list is an error
-/// that names file and line.
+/// Labels are 0-100, higher is better. A NaN, infinite or non-numeric mos, a duplicate image, or an empty list is an
+/// error that names file and line.
 [[nodiscard]] Dataset read_manifest(const std::filesystem::path& csv);
 
 }  // namespace steadyiqa::data

@@ -1,6 +1,8 @@
 // LIVE in the Wild Image Quality Challenge Database (Ghadiyaram, Bovik 2016) from its official release.
 #include "data/dataset.h"
 
+#include "data/mat5_guard.h"
+
 #include "base/error.h"
 #include "base/file.h"
 
@@ -22,7 +24,7 @@ constexpr std::size_t kRaterTrainingEntries = 7;
 // The released files hold 1169 entries in under 10 KB each.
 constexpr std::size_t kMaxEntries = 1'000'000;
 constexpr std::size_t kMaxNameLength = 255;
-constexpr std::uint64_t kMaxMatBytes = 64ULL << 20U;
+constexpr std::uint64_t kMaxMatBytes = 1ULL << 20U;
 
 struct CloseMat {
   void operator()(mat_t* file) const { Mat_Close(file); }
@@ -35,7 +37,7 @@ struct FreeVariable {
 class MatVariable {
  public:
   MatVariable(const fs::path& path, const std::string& name) : where_(path.string() + ": " + name) {
-    check_header(path);
+    check_mat5(path.string(), read_file(path, kMaxMatBytes));
     file_.reset(Mat_Open(path.c_str(), MAT_ACC_RDONLY));
     if (!file_) {
       fail_input("{}: not a readable MATLAB v5 file", path.string());
@@ -99,20 +101,6 @@ class MatVariable {
   }
 
  private:
-  /// The file is a MATLAB v5 one by its 128-byte header (version 0x0100 and the byte-order mark). Checked here because
-  /// matio would also try to open it as HDF5.
-  static void check_header(const fs::path& path) {
-    const std::vector<std::byte> bytes = read_file(path, kMaxMatBytes);
-    if (bytes.size() < 128) {
-      fail_input("{}: {} bytes are too few for a MATLAB v5 file", path.string(), bytes.size());
-    }
-    const std::string_view mark(reinterpret_cast<const char*>(bytes.data()) + 124, 4);
-    using namespace std::string_view_literals;
-    if (mark != "\x00\x01IM"sv && mark != "\x01\x00MI"sv) {
-      fail_input("{}: not a MATLAB v5 file", path.string());
-    }
-  }
-
   void read_data() const {
     if (Mat_VarReadDataAll(file_.get(), variable_.get()) != MATIO_E_NO_ERROR) {
       fail_input("{}: damaged data", where_);

@@ -18,8 +18,8 @@ namespace steadyiqa::data {
 /// Back to 8 bits: [3,H,W] or [1,3,H,W], clamped to [0,1], rounded half away from zero.
 [[nodiscard]] image::Image to_image(const torch::Tensor& tensor);
 
-/// Runs `make(i)` for i = 0..count-1 on background threads and hands the values out in order. At most `ahead` values wait.
-/// An exception thrown by make(i) is rethrown by the next() that would have returned value i.
+/// Runs `make(i)` for i = 0..count-1 on background threads and hands the values out in order. At most `ahead` values
+/// wait. An exception thrown by make(i) is rethrown by the next() that would have returned value i.
 template <class T>
 class Prefetcher {
  public:
@@ -44,16 +44,17 @@ struct CropDraw {
 };
 
 struct SamplerOptions {
-  int crop = 224;            ///< side in pixels
-  int crops_per_image = 1;   ///< each image is listed so often in an epoch (HyperIQA: 25)
-  bool flip = true;          ///< random horizontal flip, p = 0.5
+  int crop = 224;           ///< side in pixels
+  int crops_per_image = 1;  ///< each image is listed so often in an epoch (HyperIQA: 25)
+  bool flip = true;         ///< random horizontal flip, p = 0.5
   std::uint64_t seed = 0;
 };
 
 /// The order of epoch `epoch`: every (sample, copy) once, shuffled by derive_seed(seed, "order", epoch).
-[[nodiscard]] std::vector<CropDraw> epoch_order(std::int64_t samples, const SamplerOptions& options, std::int64_t epoch);
-/// The crop (and flip) of one draw: place derived from (seed, epoch, sample, copy) only. An image with a side below the crop is
-/// first enlarged so that its short side equals the crop (Pillow bilinear).
+[[nodiscard]] std::vector<CropDraw> epoch_order(std::int64_t samples, const SamplerOptions& options,
+                                                std::int64_t epoch);
+/// The crop (and flip) of one draw: place derived from (seed, epoch, sample, copy) only. An image with a side below the
+/// crop is first enlarged so that its short side equals the crop (Pillow bilinear).
 [[nodiscard]] image::Image draw_crop(const image::Image& image, const SamplerOptions& options, std::int64_t epoch,
                                      const CropDraw& draw);
 

@@ -11,9 +11,9 @@
 
 namespace steadyiqa::data {
 
-/// Sets every sample's `set` from a CSV with columns image,set (matched to Sample::name, or to its file name). A listed image
-/// that the data set does not have, and an image listed twice, are errors with a count and the first name. Samples that the
-/// file does not list get set "" (unused).
+/// Sets every sample's `set` from a CSV with columns image,set (matched to Sample::name, or to its file name). A listed
+/// image that the data set does not have, and an image listed twice, are errors with a count and the first name.
+/// Samples that the file does not list get set "" (unused).
 void split_by_file(Dataset& dataset, const std::filesystem::path& csv);
 
 /// Shares of train, val and test; they sum to 1 (1e-6).
@@ -22,16 +22,16 @@ struct SplitRatio {
   double val = 0.1;
   double test = 0.1;
 };
-/// Splits at random by seed. Where samples have references, all samples of one reference go to one set (no content leaks);
-/// shares are then of references. The same seed and list give the same split on every machine.
+/// Splits at random by seed. Where samples have references, all samples of one reference go to one set (no content
+/// leaks); shares are then of references. The same seed and list give the same split on every machine.
 void split_by_seed(Dataset& dataset, const SplitRatio& ratio, std::uint64_t seed);
 /// "0.8/0.1/0.1". Throws Error(kUsage).
 [[nodiscard]] SplitRatio parse_split_ratio(const std::string& text);
 
 /// The samples whose set is `set`, in order. An empty result is an Error(kInput) that lists the sets there are.
 [[nodiscard]] Dataset subset(const Dataset& dataset, const std::string& set);
-/// Throws Error(kInput) that counts the samples whose image file is missing and names the first ones. Called on the sets in
-/// use only, so that a partial download serves as long as its split needs no more.
+/// Throws Error(kInput) that counts the samples whose image file is missing and names the first ones. Called on the
+/// sets in use only, so that a partial download serves as long as its split needs no more.
 void require_images(const Dataset& dataset);
 
 }  // namespace steadyiqa::data

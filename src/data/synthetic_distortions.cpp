@@ -75,10 +75,10 @@ int elsewhere(int place, int side, int last, Rng& rng) {
   return std::clamp(inside ? shifted : 2 * place - shifted, 0, last);
 }
 
-/// Some blocks show a neighbouring place's content or its mean colour, as after a transmission error and concealment.
-/// Their order depends on the seed alone, so that a higher level loses the same blocks and more.
+/// Some blocks show mid-grey, as a decoder does that has nothing, or a neighbouring place's content, as one that
+/// conceals. Their order depends on the seed alone, so that a higher level loses the same blocks and more.
 image::Image lose_blocks(const image::Image& pristine, double share, Rng& rng) {
-  const int side = std::min(pristine.width, pristine.height) < 256 ? 8 : 16;
+  const int side = std::min(pristine.width, pristine.height) < 128 ? 8 : 16;
   const int columns = std::max(1, pristine.width / side);
   const int rows = std::max(1, pristine.height / side);
   std::vector<int> order(static_cast<std::size_t>(columns) * static_cast<std::size_t>(rows));
@@ -97,7 +97,7 @@ image::Image lose_blocks(const image::Image& pristine, double share, Rng& rng) {
     const int other_top = elsewhere(top, side, pristine.height - area.height, rng);
     const cv::Rect other(other_left, other_top, area.width, area.height);
     if (flat) {
-      damaged(area).setTo(cv::mean(source(other)));
+      damaged(area).setTo(cv::Scalar::all(128));
     } else {
       source(other).copyTo(damaged(area));
     }
@@ -125,23 +125,46 @@ image::Image shift_colour(const image::Image& pristine, double strength, Rng& rn
   return shifted;
 }
 
-/// Mean CIELAB chroma difference after pooling over a few pixels (as S-CIELAB does: the eye resolves colour coarsely).
+/// sRGB decoded to linear light (IEC 61966-2-1), the same for every 8-bit value.
+const std::array<float, 256>& linear_light() {
+  static const std::array<float, 256> table = [] {
+    std::array<float, 256> values{};
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double v = static_cast<double>(i) / 255;
+      values.at(i) = static_cast<float>(v <= 0.04045 ? v / 12.92 : std::pow((v + 0.055) / 1.055, 2.4));
+    }
+    return values;
+  }();
+  return table;
+}
+
+/// CIELAB a and b of linear sRGB (CIE 15; D65 as the sum of the primaries, so that greys have none). OpenCV's
+/// conversion of floats interpolates in a table and is off by up to half a unit.
+cv::Vec2d lab_chroma(const cv::Vec3f& rgb) {
+  const auto f = [](double t) { return t > 216.0 / 24389 ? std::cbrt(t) : (24389.0 / 27 * t + 16) / 116; };
+  const double x = f((0.412453 * rgb[0] + 0.357580 * rgb[1] + 0.180423 * rgb[2]) / 0.950456);
+  const double y = f(0.212671 * rgb[0] + 0.715160 * rgb[1] + 0.072169 * rgb[2]);
+  const double z = f((0.019334 * rgb[0] + 0.119193 * rgb[1] + 0.950227 * rgb[2]) / 1.088754);
+  return {500 * (x - y), 200 * (y - z)};
+}
+
+/// Mean CIELAB chroma difference after pooling light over a few pixels (as S-CIELAB does: the eye resolves colour
+/// coarsely).
 double chroma_difference(const image::Image& pristine, const image::Image& distorted) {
   constexpr double kPoolingSigma = 2;
-  const auto pooled_lab = [](const image::Image& image) {
-    cv::Mat lab;
-    to_mat(image).convertTo(lab, CV_32F, 1.0 / 255);
-    cv::GaussianBlur(lab, lab, cv::Size(), kPoolingSigma, kPoolingSigma, cv::BORDER_REFLECT_101);
-    cv::cvtColor(lab, lab, cv::COLOR_RGB2Lab);
-    return lab;
+  const auto pooled_light = [](const image::Image& image) {
+    cv::Mat light(image.height, image.width, CV_32FC3);
+    std::transform(image.pixels.begin(), image.pixels.end(), light.ptr<float>(),
+                   [&table = linear_light()](std::uint8_t value) { return table.at(value); });
+    cv::GaussianBlur(light, light, cv::Size(), kPoolingSigma, kPoolingSigma, cv::BORDER_REFLECT_101);
+    return light;
   };
-  const cv::Mat first = pooled_lab(pristine);
-  const cv::Mat second = pooled_lab(distorted);
+  const cv::Mat first = pooled_light(pristine);
+  const cv::Mat second = pooled_light(distorted);
   double sum = 0;
   for (int y = 0; y < first.rows; ++y) {
     for (int x = 0; x < first.cols; ++x) {
-      const cv::Vec3f difference = first.at<cv::Vec3f>(y, x) - second.at<cv::Vec3f>(y, x);
-      sum += std::hypot(difference[1], difference[2]);
+      sum += cv::norm(lab_chroma(first.at<cv::Vec3f>(y, x)) - lab_chroma(second.at<cv::Vec3f>(y, x)));
     }
   }
   return sum / static_cast<double>(first.total());

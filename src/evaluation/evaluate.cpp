@@ -7,13 +7,15 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace steadyiqa::evaluation {
 namespace {
 
-Evaluation describe(const checkpoint::LoadedModel& model, const std::string& model_path,
-                    const data::Dataset& dataset) {
+constexpr int kSsimWindow = 11;  // a smaller image has no SSIM
+
+Evaluation describe(const checkpoint::LoadedModel& model, const std::string& model_path, const data::Dataset& dataset) {
   const auto& options = model.scorer.options();
   Evaluation e;
   e.model_path = model_path;
@@ -49,22 +51,25 @@ void measure_fidelity(const models::Scorer& scorer, const torch::Tensor& pixels,
     const auto a = data::to_image(clean[i]);
     const auto b = data::to_image(attack.attacked[i]);
     result.psnr += image::psnr(a, b) / static_cast<double>(clean.size(0));
-    result.ssim += image::ssim(a, b) / static_cast<double>(clean.size(0));
+    const bool fits = std::min(a.width, a.height) >= kSsimWindow;
+    result.ssim += (fits ? image::ssim(a, b) : std::nan("")) / static_cast<double>(clean.size(0));
   }
 }
 
 }  // namespace
 
 std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std::string& model_path,
-                                 const data::Dataset& dataset,
-                                 const std::vector<attacks::AttackOptions>& attack_list, const Watch& watch) {
+                                 const data::Dataset& dataset, const std::vector<attacks::AttackOptions>& attack_list,
+                                 const Watch& watch) {
   const auto& scorer = model.scorer;
-  std::vector<Evaluation> evaluations(std::max<std::size_t>(attack_list.size(), 1), describe(model, model_path, dataset));
+  std::vector<Evaluation> evaluations(std::max<std::size_t>(attack_list.size(), 1),
+                                      describe(model, model_path, dataset));
   std::vector<std::unique_ptr<attacks::Attack>> made;
   for (std::size_t a = 0; a < attack_list.size(); ++a) {
     if (attack_list[a].direction == attacks::Direction::kMid && !scorer.options().scale.calibrated) {
-      fail_input("{}: not calibrated, so direction mid has no mid-point: finish its training (steadyiqa train --resume)",
-                 model_path);
+      fail_input(
+          "{}: not calibrated, so direction mid has no mid-point: finish its training (steadyiqa train --resume)",
+          model_path);
     }
     made.push_back(attacks::make_attack(attack_list[a].attack));
     evaluations[a].attack = describe(attack_list[a]);
@@ -85,8 +90,8 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
     base.mos = mos[index];
     base.clean_raw = at_clean.scores[0].item<double>();
     base.clean = scorer.calibrate(base.clean_raw);
-    base.gradient_l1 =
-        at_clean.gradient.abs().sum(torch::kFloat64).item<double>() * std::abs(scorer.options().scale.calibration.slope);
+    base.gradient_l1 = at_clean.gradient.abs().sum(torch::kFloat64).item<double>() *
+                       std::abs(scorer.options().scale.calibration.slope);
     if (made.empty()) {
       evaluations[0].images.push_back(base);
     }

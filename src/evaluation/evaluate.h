@@ -14,12 +14,13 @@
 
 namespace steadyiqa::evaluation {
 
-/// Called with the clean and attacked pixels of each image under each attack (indices into the lists) while they are at hand.
+/// Called with the clean and attacked pixels of each image under each attack (indices into the lists) while they are at
+/// hand.
 using Watch = std::function<void(std::size_t image, std::size_t attack, const torch::Tensor& clean,
                                  const attacks::AttackResult& result)>;
 
-/// Scores every sample and, for each attack, attacks it. One Evaluation per attack, or a single clean one when there is none. An
-/// attack with direction mid on a model without calibration is an Error(kInput): its scores have no mid-point.
+/// Scores every sample and, for each attack, attacks it. One Evaluation per attack, or a single clean one when there is
+/// none. An attack with direction mid on a model without calibration is an Error(kInput): its scores have no mid-point.
 [[nodiscard]] std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std::string& model_path,
                                                const data::Dataset& dataset,
                                                const std::vector<attacks::AttackOptions>& attack_list,

@@ -18,16 +18,22 @@ namespace {
 
 constexpr std::array<double, 4> kMos = {30, 70, 50, 10};
 constexpr double kWeight = 0.001;
-constexpr std::array<const char*, 8> kGradientNames = {
-    "res.conv1.weight",   "res.layer1.0.conv2.weight", "res.layer4.2.conv3.weight", "res.lda1_fc.weight",
-    "conv1.0.weight",     "fc1w_conv.weight",          "fc5w_fc.weight",            "fc5b_fc.bias"};
+constexpr std::array<const char*, 8> kGradientNames = {"res.conv1.weight",
+                                                       "res.layer1.0.conv2.weight",
+                                                       "res.layer4.2.conv3.weight",
+                                                       "res.lda1_fc.weight",
+                                                       "conv1.0.weight",
+                                                       "fc1w_conv.weight",
+                                                       "fc5w_fc.weight",
+                                                       "fc5b_fc.bias"};
 
 std::vector<double> to_list(const torch::Tensor& tensor) {
   const auto flat = tensor.detach().to(torch::kFloat64).contiguous().view({-1});
   return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
 }
 
-/// The authors' regulariser: one-sided, squared, h in normalised space, a clean pass of its own, BatchNorm as the mode has it.
+/// The authors' regulariser: one-sided, squared, h in normalised space, a clean pass of its own, BatchNorm as the mode
+/// has it.
 objective::RegulariserOptions authors_regulariser(double step) {
   objective::RegulariserOptions options;
   options.regulariser = objective::RegulariserKind::kNt;
@@ -76,8 +82,8 @@ nlohmann::json mode_values(models::Network& network, const torch::Tensor& x, con
     }
   }
   network.zero_grad();
-  const auto result = objective::training_objective(network, x, mos, {{}, authors_regulariser(0.01), normalisation.std},
-                                                    kWeight);
+  const auto result =
+      objective::training_objective(network, x, mos, {{}, authors_regulariser(0.01), normalisation.std}, kWeight);
   result.total.backward();
   values["l1_loss"] = result.loss;
   values["regulariser"] = result.penalty;
@@ -123,6 +129,11 @@ nlohmann::json parity_values(const ParityOptions& options) {
     mos.push_back(kMos.at(static_cast<std::size_t>(i) % kMos.size()));
   }
   nlohmann::json values = {{"seed", options.seed}, {"batch", options.batch}, {"mos", mos}};
+  {
+    torch::NoGradGuard no_grad;
+    values["fast_kernels"]["score"] = to_list(network->forward(x));
+  }
+  const parallel::PlainKernels plain;
   if (options.model != "hyperiqa") {
     torch::NoGradGuard no_grad;
     values["eval"]["score"] = to_list(network->forward(x));

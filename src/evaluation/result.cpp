@@ -72,6 +72,13 @@ nlohmann::json to_json(const ImageResult& image, bool attacked) {
   return json;
 }
 
+/// Over the images that have the value (an unchanged one has no PSNR, one below the window's size no SSIM); NaN when
+/// none has.
+double mean_of_finite(std::vector<double> values) {
+  std::erase_if(values, [](double value) { return !std::isfinite(value); });
+  return values.empty() ? std::nan("") : stats::mean(values);
+}
+
 AttackedMeasures attacked_measures(const Evaluation& e, double label_min, double label_max) {
   const auto& images = e.images;
   const auto mos = column(images, [](const auto& i) { return i.mos; });
@@ -87,8 +94,8 @@ AttackedMeasures attacked_measures(const Evaluation& e, double label_min, double
   m.robustness_raw = stats::robustness_r(raw_clean, raw_attacked);
   m.change = stats::score_change(clean, attacked);
   const double eps = e.attack->epsilon;
-  m.mean_psnr = stats::mean(column(images, [](const auto& i) { return i.psnr; }));
-  m.mean_ssim = stats::mean(column(images, [](const auto& i) { return i.ssim; }));
+  m.mean_psnr = mean_of_finite(column(images, [](const auto& i) { return i.psnr; }));
+  m.mean_ssim = mean_of_finite(column(images, [](const auto& i) { return i.ssim; }));
   const auto rho = column(images, [eps](const auto& i) {
     return std::abs(i.attacked_float - i.clean) / std::max(eps * i.gradient_l1, 1e-12);
   });
@@ -114,27 +121,29 @@ void summarise(Evaluation& e, double label_min, double label_max) {
 }
 
 nlohmann::json to_json(const Evaluation& e, bool images) {
-  nlohmann::json json = {
-      {"model",
-       {{"path", e.model_path},
-        {"sha256", e.model_sha256},
-        {"name", e.model_name},
-        {"score", e.score_name},
-        {"calibrated", e.calibrated},
-        {"calibration", {{"slope", e.calibration.slope}, {"intercept", e.calibration.intercept}}},
-        {"crops", e.crops}}},
-      {"data", {{"name", e.data_name}, {"digest", e.data_digest}, {"images", e.images.size()}}},
-      {"clean", to_json(e.clean)},
-      {"spread", number(e.spread)},
-      {"spread_uncalibrated", number(e.spread_raw)},
-      {"grad_l1_px_mean", number(e.mean_gradient_l1)},
-      {"scale", "scores calibrated to 0-100 MOS on the training set, higher is better"},
-      {"precision", "float32"},
-      {"device", "cpu"}};
+  nlohmann::json json = {{"model",
+                          {{"path", e.model_path},
+                           {"sha256", e.model_sha256},
+                           {"name", e.model_name},
+                           {"score", e.score_name},
+                           {"calibrated", e.calibrated},
+                           {"calibration", {{"slope", e.calibration.slope}, {"intercept", e.calibration.intercept}}},
+                           {"crops", e.crops}}},
+                         {"data", {{"name", e.data_name}, {"digest", e.data_digest}, {"images", e.images.size()}}},
+                         {"clean", to_json(e.clean)},
+                         {"spread", number(e.spread)},
+                         {"spread_uncalibrated", number(e.spread_raw)},
+                         {"grad_l1_px_mean", number(e.mean_gradient_l1)},
+                         {"scale", "scores calibrated to 0-100 MOS on the training set, higher is better"},
+                         {"precision", "float32"},
+                         {"device", "cpu"}};
   if (e.attack) {
-    json["attack"] = {{"name", e.attack->name},           {"eps_px", e.attack->epsilon},
-                      {"eps_levels", e.attack->levels},   {"steps", e.attack->steps},
-                      {"direction", e.attack->direction}, {"unit", e.attack->unit},
+    json["attack"] = {{"name", e.attack->name},
+                      {"eps_px", e.attack->epsilon},
+                      {"eps_levels", e.attack->levels},
+                      {"steps", e.attack->steps},
+                      {"direction", e.attack->direction},
+                      {"unit", e.attack->unit},
                       {"judged", "after 8-bit rounding, fresh forward pass, eval mode"}};
     json["attacked"] = to_json(*e.attacked);
   }

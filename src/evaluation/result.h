@@ -12,21 +12,22 @@
 
 namespace steadyiqa::evaluation {
 
-/// One image under one model. Scores are calibrated, on the 0-100 scale, higher is better, not clipped, unless called raw.
+/// One image under one model. Scores are calibrated, on the 0-100 scale, higher is better, not clipped, unless called
+/// raw.
 struct ImageResult {
   std::string name;
-  double mos = 0;           ///< 0-100
+  double mos = 0;  ///< 0-100
   double clean = 0;
-  double clean_raw = 0;     ///< the network's own output
-  double gradient_l1 = 0;   ///< ||grad_x f||_1 of the calibrated score, x in [0,1] pixels: points per unit of l-infinity
+  double clean_raw = 0;    ///< the network's own output
+  double gradient_l1 = 0;  ///< ||grad_x f||_1 of the calibrated score, x in [0,1] pixels: points per unit of l-infinity
   // Under attack, after 8-bit rounding; absent when nothing was attacked.
   double attacked = 0;
   double attacked_raw = 0;
   double attacked_float = 0;  ///< before rounding
-  int direction = 0;        ///< +1 up, -1 down, 0 mixed
-  double linf_levels = 0;   ///< grey levels of 255
-  double psnr = 0;          ///< dB, of attacked against clean
-  double ssim = 0;
+  int direction = 0;          ///< +1 up, -1 down, 0 mixed
+  double linf_levels = 0;     ///< grey levels of 255
+  double psnr = 0;            ///< dB, of attacked against clean; infinite when nothing changed
+  double ssim = 0;            ///< NaN below 11 pixels
 };
 
 /// Agreement of a list of scores with MOS (or with the clean scores), both 0-100.
@@ -39,17 +40,18 @@ struct Agreement {
   double mae = 0;
 };
 
-/// Measures of the attacked scores. `robustness` of raw scores beside the calibrated ones shows what a shrunken scale would fake.
+/// Measures of the attacked scores. `robustness` of raw scores beside the calibrated ones shows what a shrunken scale
+/// would fake.
 struct AttackedMeasures {
   Agreement with_mos;
   Agreement with_clean;
   stats::Robustness robustness;      ///< R on calibrated scores
   stats::Robustness robustness_raw;  ///< R on raw scores mapped from the label scale to 0-100
   stats::ScoreChange change;         ///< calibrated points; share_of_spread has no unit
-  double mean_psnr = 0;
+  double mean_psnr = 0;              ///< over the images that have one, as mean_ssim; NaN when none has
   double mean_ssim = 0;
   double max_linf_levels = 0;
-  double mean_rho = 0;               ///< |change before rounding| / (eps ||grad||_1): 1 = linear
+  double mean_rho = 0;  ///< |change before rounding| / (eps ||grad||_1): 1 = linear
 };
 
 struct AttackDescription {
@@ -65,18 +67,18 @@ struct AttackDescription {
 struct Evaluation {
   std::string model_path;
   std::string model_sha256;
-  std::string model_name;      ///< e.g. "hyperiqa/mobilenet_v2"
-  std::string score_name;      ///< what the scores are calibrated to
+  std::string model_name;  ///< e.g. "hyperiqa/mobilenet_v2"
+  std::string score_name;  ///< what the scores are calibrated to
   bool calibrated = false;
   stats::Affine calibration;
-  std::string crops;           ///< crop policy in words
+  std::string crops;  ///< crop policy in words
   std::string data_name;
   std::string data_digest;
   std::optional<AttackDescription> attack;
   std::vector<ImageResult> images;
 
   Agreement clean;
-  double spread = 0;           ///< standard deviation of calibrated clean scores
+  double spread = 0;  ///< standard deviation of calibrated clean scores
   double spread_raw = 0;
   double mean_gradient_l1 = 0;
   std::optional<AttackedMeasures> attacked;

@@ -59,8 +59,8 @@ const ModelInfo& find_model(const std::string& name) {
 
 std::shared_ptr<Network> make_network(const std::string& name, const std::string& backbone) {
   const auto& info = find_model(name);
-  const bool known = backbone.empty() || std::find(info.backbones.begin(), info.backbones.end(), backbone) !=
-                                             info.backbones.end();
+  const bool known =
+      backbone.empty() || std::find(info.backbones.begin(), info.backbones.end(), backbone) != info.backbones.end();
   if (!known) {
     fail_usage("model '{}' has no backbone '{}'{}", name, backbone, suggestion(backbone, info.backbones));
   }

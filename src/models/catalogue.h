@@ -33,7 +33,8 @@ struct ModelInfo {
 [[nodiscard]] std::span<const ModelInfo> model_catalogue();
 /// Throws Error(kUsage) for an unknown name, with the nearest.
 [[nodiscard]] const ModelInfo& find_model(const std::string& name);
-/// The named network, weights not yet set. backbone "" = the paper's. Throws Error(kUsage) for an unknown name or backbone.
+/// The named network, weights not yet set. backbone "" = the paper's. Throws Error(kUsage) for an unknown name or
+/// backbone.
 [[nodiscard]] std::shared_ptr<Network> make_network(const std::string& name, const std::string& backbone);
 
 }  // namespace steadyiqa::models

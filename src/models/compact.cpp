@@ -11,8 +11,8 @@ namespace {
 namespace nn = torch::nn;
 
 Stack block(std::int64_t in, std::int64_t out, std::int64_t stride) {
-  return Stack(nn::Conv2d(nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false)),
-                        nn::BatchNorm2d(out), nn::ReLU());
+  return Stack(nn::Conv2d(nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false)), nn::BatchNorm2d(out),
+               nn::ReLU());
 }
 
 class Compact : public Network {

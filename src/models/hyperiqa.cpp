@@ -9,8 +9,9 @@ namespace {
 
 namespace nn = torch::nn;
 
-constexpr std::int64_t kTargetIn = 224;                                  // length of the LDA vector v
-constexpr std::array<std::int64_t, 4> kTargetWidths = {112, 56, 28, 14};  // outputs of the target network's hidden layers
+constexpr std::int64_t kTargetIn = 224;  // length of the LDA vector v
+constexpr std::array<std::int64_t, 4> kTargetWidths = {112, 56, 28,
+                                                       14};  // outputs of the target network's hidden layers
 constexpr std::int64_t kHyperChannels = 112;
 constexpr std::array<std::int64_t, 3> kLdaChannels = {16, 32, 64};
 constexpr std::array<std::int64_t, 3> kLdaGrid = {8, 4, 2};  // cells a side after 7x7 pooling of 56, 28, 14 pixels
@@ -26,24 +27,25 @@ class HyperIqa : public Network {
     for (std::size_t i = 0; i < 3; ++i) {
       const std::string name = "lda" + std::to_string(i + 1);
       lda_pool_.at(i) = res_->register_module(
-          name + "_pool", nn::Sequential(nn::Conv2d(nn::Conv2dOptions(channels.at(i), kLdaChannels.at(i), 1).bias(false)),
-                                         nn::AvgPool2d(nn::AvgPool2dOptions(7).stride(7))));
+          name + "_pool",
+          nn::Sequential(nn::Conv2d(nn::Conv2dOptions(channels.at(i), kLdaChannels.at(i), 1).bias(false)),
+                         nn::AvgPool2d(nn::AvgPool2dOptions(7).stride(7))));
       const auto features = kLdaChannels.at(i) * kLdaGrid.at(i) * kLdaGrid.at(i);
       lda_fc_.at(i) = res_->register_module(name + "_fc", nn::Linear(features, kLdaOut));
     }
     lda_fc_.at(3) = res_->register_module("lda4_fc", nn::Linear(channels[3], kLda4Out));
 
     const auto last = channels[3];
-    conv1_ = register_module(
-        "conv1", nn::Sequential(nn::Conv2d(nn::Conv2dOptions(last, last / 2, 1)), nn::ReLU(),
-                                nn::Conv2d(nn::Conv2dOptions(last / 2, last / 4, 1)), nn::ReLU(),
-                                nn::Conv2d(nn::Conv2dOptions(last / 4, kHyperChannels, 1)), nn::ReLU()));
+    conv1_ = register_module("conv1",
+                             nn::Sequential(nn::Conv2d(nn::Conv2dOptions(last, last / 2, 1)), nn::ReLU(),
+                                            nn::Conv2d(nn::Conv2dOptions(last / 2, last / 4, 1)), nn::ReLU(),
+                                            nn::Conv2d(nn::Conv2dOptions(last / 4, kHyperChannels, 1)), nn::ReLU()));
     std::int64_t in = kTargetIn;
     for (std::size_t i = 0; i < 4; ++i) {
       const std::string name = "fc" + std::to_string(i + 1);
       const auto out = kTargetWidths.at(i);
-      w_conv_.at(i) = register_module(
-          name + "w_conv", nn::Conv2d(nn::Conv2dOptions(kHyperChannels, in * out / 49, 3).padding(1)));
+      w_conv_.at(i) =
+          register_module(name + "w_conv", nn::Conv2d(nn::Conv2dOptions(kHyperChannels, in * out / 49, 3).padding(1)));
       b_fc_.at(i) = register_module(name + "b_fc", nn::Linear(kHyperChannels, out));
       in = out;
     }
@@ -84,8 +86,7 @@ class HyperIqa : public Network {
   std::array<nn::Sequential, 3> lda_pool_{nn::Sequential{nullptr}, nn::Sequential{nullptr}, nn::Sequential{nullptr}};
   std::array<nn::Linear, 4> lda_fc_{nn::Linear{nullptr}, nn::Linear{nullptr}, nn::Linear{nullptr}, nn::Linear{nullptr}};
   nn::Sequential conv1_{nullptr};
-  std::array<nn::Conv2d, 4> w_conv_{nn::Conv2d{nullptr}, nn::Conv2d{nullptr}, nn::Conv2d{nullptr},
-                                    nn::Conv2d{nullptr}};
+  std::array<nn::Conv2d, 4> w_conv_{nn::Conv2d{nullptr}, nn::Conv2d{nullptr}, nn::Conv2d{nullptr}, nn::Conv2d{nullptr}};
   std::array<nn::Linear, 4> b_fc_{nn::Linear{nullptr}, nn::Linear{nullptr}, nn::Linear{nullptr}, nn::Linear{nullptr}};
   nn::Linear w5_fc_{nullptr};
   nn::Linear b5_fc_{nullptr};
@@ -105,7 +106,7 @@ void initialise_hyperiqa(Network& network, std::uint64_t seed) {
       return WeightInit::kTorchDefault;
     }
     return starts_with(module, "res.") && module.find("lda") == std::string::npos ? WeightInit::kFanOutNormal
-                                                                                   : WeightInit::kFanInNormal;
+                                                                                  : WeightInit::kFanInNormal;
   });
 }
 

@@ -9,8 +9,8 @@
 namespace steadyiqa::models {
 
 /// With ResNet-50 this is the published network, key for key (models.md section 1); 27,375,369 parameters. Other trunks
-/// keep its structure: LDA taps at the four strides, hyper-network channels C -> C/2 -> C/4 -> 112 for a C-channel last map.
-/// Input exactly 224 x 224.
+/// keep its structure: LDA taps at the four strides, hyper-network channels C -> C/2 -> C/4 -> 112 for a C-channel last
+/// map. Input exactly 224 x 224.
 [[nodiscard]] std::shared_ptr<Network> make_hyperiqa(std::shared_ptr<Backbone> backbone);
 
 /// Initialisation of section 1.2 from a seed: trunk convolutions fan-out normal, LDA and hyper-network layers Kaiming

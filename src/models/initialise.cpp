@@ -60,7 +60,7 @@ void initialise(torch::nn::Module& module, std::uint64_t seed,
       return Rng(derive_seed(seed, "init." + name + "." + parameter));
     };
     if (auto* norm = child.as<torch::nn::BatchNorm2d>()) {
-      norm->reset();
+      norm->reset_parameters();
       continue;
     }
     const auto parameters = child.named_parameters(/*recurse=*/false);

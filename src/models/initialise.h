@@ -15,8 +15,8 @@ enum class WeightInit {
   kFanOutNormal   ///< N(0, sqrt(2 / fan_out))
 };
 
-/// Convolution and linear weights as `rule(module name)` says, their biases U(+-1/sqrt(fan_in)), BatchNorm weight 1 and bias 0,
-/// running statistics 0 and 1.
+/// Convolution and linear weights as `rule(module name)` says, their biases U(+-1/sqrt(fan_in)), BatchNorm weight 1 and
+/// bias 0, running statistics 0 and 1.
 void initialise(torch::nn::Module& module, std::uint64_t seed,
                 const std::function<WeightInit(const std::string&)>& rule);
 

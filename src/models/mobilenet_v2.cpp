@@ -10,8 +10,7 @@ namespace {
 namespace nn = torch::nn;
 
 /// Convolution, BatchNorm, ReLU6 as torchvision's ConvBNReLU: children 0 and 1 (the activation has no parameters).
-Stack conv_bn(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride,
-                       std::int64_t groups = 1) {
+Stack conv_bn(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t groups = 1) {
   return Stack(
       nn::Conv2d(
           nn::Conv2dOptions(in, out, kernel).stride(stride).padding((kernel - 1) / 2).groups(groups).bias(false)),

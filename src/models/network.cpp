@@ -38,7 +38,8 @@ FrozenBatchNorm::~FrozenBatchNorm() {
 }
 
 EvalMode::EvalMode(torch::nn::Module& module) {
-  // modules() lists parents before their children; a reference to `module` itself may not be shareable, so it is added by hand.
+  // modules() lists parents before their children; a reference to `module` itself may not be shareable, so it is added
+  // by hand.
   modes_.emplace_back(&module, module.is_training());
   for (const auto& child : module.modules(/*include_self=*/false)) {
     modes_.emplace_back(child.get(), child->is_training());

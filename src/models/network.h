@@ -1,8 +1,8 @@
 // What every NR-IQA network offers: normalised crops in, raw scores out.
 #pragma once
 
-#include <torch/types.h>
 #include <torch/nn/module.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <functional>
@@ -15,9 +15,11 @@ namespace steadyiqa::models {
 /// A network on its own scale: no resizing, no cropping, no normalisation, no calibration (those are the Scorer's).
 class Network : public torch::nn::Module {
  public:
-  /// x: [N,3,S,S] float, RGB, normalised (x - mean) / std; S as the catalogue says. Returns [N] raw scores, also for N = 1.
+  /// x: [N,3,S,S] float, RGB, normalised (x - mean) / std; S as the catalogue says. Returns [N] raw scores, also for N
+  /// = 1.
   virtual torch::Tensor forward(const torch::Tensor& x) = 0;
-  /// Parameters of the pretrained trunk (the lower learning rate) by name prefix, e.g. "res."; "" when there is no trunk.
+  /// Parameters of the pretrained trunk (the lower learning rate) by name prefix, e.g. "res."; "" when there is no
+  /// trunk.
   [[nodiscard]] virtual std::string trunk_prefix() const { return ""; }
   /// Name of the bias that is added to every score, "" when there is none: training may start it at the mean MOS.
   [[nodiscard]] virtual std::string output_bias() const { return ""; }
@@ -58,8 +60,9 @@ struct InputGradient {
   torch::Tensor scores;    ///< [N], detached unless keep_graph
   torch::Tensor gradient;  ///< d sum(scores) / dx, shape of x, detached
 };
-/// The one input gradient, used by NT, attacks and measures. `score` maps x to [N]. Parameters never receive gradients here.
-/// With keep_graph, `scores` keeps its graph to the parameters so that a loss can be added to it (x is a leaf of its own).
+/// The one input gradient, used by NT, attacks and measures. `score` maps x to [N]. Parameters never receive gradients
+/// here. With keep_graph, `scores` keeps its graph to the parameters so that a loss can be added to it (x is a leaf of
+/// its own).
 [[nodiscard]] InputGradient input_gradient(const std::function<torch::Tensor(const torch::Tensor&)>& score,
                                            const torch::Tensor& x, bool keep_graph = false);
 

@@ -88,14 +88,15 @@ torch::Tensor Scorer::normalise(const torch::Tensor& pixels) const {
 }
 
 torch::Tensor Scorer::crops(const torch::Tensor& pixels) const {
-  STEADYIQA_ASSERT(pixels.dim() == 4 && pixels.size(0) == 1 && pixels.size(1) == 3, "crops() takes one [1,3,H,W] image");
+  STEADYIQA_ASSERT(pixels.dim() == 4 && pixels.size(0) == 1 && pixels.size(1) == 3,
+                   "crops() takes one [1,3,H,W] image");
   auto image = pixels;
   const auto crop = static_cast<std::int64_t>(options_.crop);
   const auto short_side = std::min(image.size(2), image.size(3));
   if (short_side < crop) {
     const auto enlarge = [&](std::int64_t side) {
-      return std::max<std::int64_t>(crop, std::llround(static_cast<double>(side) * static_cast<double>(crop) /
-                                                       static_cast<double>(short_side)));
+      return std::max<std::int64_t>(
+          crop, std::llround(static_cast<double>(side) * static_cast<double>(crop) / static_cast<double>(short_side)));
     };
     image = torch::upsample_bilinear2d(image, {enlarge(image.size(2)), enlarge(image.size(3))}, false);
   }

@@ -42,9 +42,9 @@ struct ScorerOptions {
   ScoreScale scale{};
 };
 
-/// A network with its preprocessing, crop policy and calibration. Differentiable end to end. In eval mode from construction on;
-/// not thread-safe. Pixels are [N,3,H,W] float32 RGB in [0,1]; an image with a side below the crop is enlarged (bilinear, both
-/// sides by one factor) until its short side equals the crop.
+/// A network with its preprocessing, crop policy and calibration. Differentiable end to end. In eval mode from
+/// construction on; not thread-safe. Pixels are [N,3,H,W] float32 RGB in [0,1]; an image with a side below the crop is
+/// enlarged (bilinear, both sides by one factor) until its short side equals the crop.
 class Scorer {
  public:
   Scorer(std::shared_ptr<Network> network, ScorerOptions options);
@@ -74,7 +74,8 @@ class Scorer {
 };
 
 /// Upper-left corners (y, x) of the policy's crops of side `crop` in a height x width image (both >= crop).
-[[nodiscard]] std::vector<std::pair<std::int64_t, std::int64_t>> crop_places(const CropPolicy& policy, std::int64_t crop,
-                                                                             std::int64_t height, std::int64_t width);
+[[nodiscard]] std::vector<std::pair<std::int64_t, std::int64_t>> crop_places(const CropPolicy& policy,
+                                                                             std::int64_t crop, std::int64_t height,
+                                                                             std::int64_t width);
 
 }  // namespace steadyiqa::models

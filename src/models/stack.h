@@ -8,7 +8,8 @@
 
 namespace steadyiqa::models {
 
-/// torch::nn::Sequential's forward is a template, which another Sequential cannot hold; this one takes and gives one tensor.
+/// torch::nn::Sequential's forward is a template, which another Sequential cannot hold; this one takes and gives one
+/// tensor.
 class StackImpl : public torch::nn::SequentialImpl {
  public:
   using torch::nn::SequentialImpl::SequentialImpl;

@@ -18,8 +18,8 @@ struct LossOptions {
 /// 1 - Pearson correlation over the batch, in [0, 2]; eps 1e-8 on each norm, so that a constant batch gives 1, not NaN.
 [[nodiscard]] torch::Tensor plcc_loss(const torch::Tensor& predictions, const torch::Tensor& mos);
 
-/// mean |p - m| or mean (p - m)^2, plus plcc_weight * plcc_loss. Throws Error(kNumeric) when shapes differ (a [N,1] against [N]
-/// would silently broadcast to N x N).
+/// mean |p - m| or mean (p - m)^2, plus plcc_weight * plcc_loss. Throws Error(kNumeric) when shapes differ (a [N,1]
+/// against [N] would silently broadcast to N x N).
 [[nodiscard]] torch::Tensor score_loss(const torch::Tensor& predictions, const torch::Tensor& mos,
                                        const LossOptions& options);
 

@@ -24,7 +24,9 @@ const FieldTable<RegulariserOptions>& regulariser_fields() {
             {.help = "BatchNorm in the regulariser's passes: batch statistics (theirs) or running ones"}),
       field("relative-to", &R::relative_to, {"absolute", "relative"},
             {.help = "absolute: D (theirs; rewards a shrinking scale); relative: D / sd of the batch's scores"}),
-      field("ramp-epochs", &R::ramp_epochs, {.help = "lambda grows linearly over so many epochs", .unit = "epochs", .min = 0}),
+      field("start-epoch", &R::start_epoch, {.help = "no regulariser before this epoch", .unit = "epochs", .min = 0}),
+      field("ramp-epochs", &R::ramp_epochs,
+            {.help = "lambda grows linearly over so many epochs", .unit = "epochs", .min = 0}),
       field("clean-pass", &R::clean_pass, {"shared", "separate"},
             {.help = "shared: the loss's pass also gives the input gradient; separate: a third pass (theirs)"}),
   };
@@ -32,13 +34,14 @@ const FieldTable<RegulariserOptions>& regulariser_fields() {
 }
 
 double lambda_at(const RegulariserOptions& options, double epoch_position) {
-  if (options.regulariser == RegulariserKind::kNone) {
+  const double since_start = epoch_position - static_cast<double>(options.start_epoch);
+  if (options.regulariser == RegulariserKind::kNone || since_start < 0) {
     return 0.0;
   }
   if (options.ramp_epochs == 0) {
     return options.lambda;
   }
-  return options.lambda * std::clamp(epoch_position / static_cast<double>(options.ramp_epochs), 0.0, 1.0);
+  return options.lambda * std::min(since_start / static_cast<double>(options.ramp_epochs), 1.0);
 }
 
 namespace {
@@ -70,8 +73,8 @@ NormEstimate tangent_pass(const NetworkFn& network, const torch::Tensor& x, cons
 torch::Tensor direction(const torch::Tensor& gradient, StepUnit unit, const std::array<double, 3>& channel_std) {
   auto v = gradient.sign();
   if (unit == StepUnit::kPixel) {
-    const auto scale = torch::tensor({1.0 / channel_std[0], 1.0 / channel_std[1], 1.0 / channel_std[2]},
-                                     gradient.options());
+    const auto scale =
+        torch::tensor({1.0 / channel_std[0], 1.0 / channel_std[1], 1.0 / channel_std[2]}, gradient.options());
     v = v * scale.view({1, 3, 1, 1});
   }
   return v;
@@ -79,9 +82,8 @@ torch::Tensor direction(const torch::Tensor& gradient, StepUnit unit, const std:
 
 }  // namespace
 
-NormEstimate gradient_norm_estimate(const NetworkFn& network, const torch::Tensor& x,
-                                    const models::InputGradient& at_x, const std::array<double, 3>& channel_std,
-                                    const RegulariserOptions& options) {
+NormEstimate gradient_norm_estimate(const NetworkFn& network, const torch::Tensor& x, const models::InputGradient& at_x,
+                                    const std::array<double, 3>& channel_std, const RegulariserOptions& options) {
   torch::NoGradGuard no_grad;
   const auto v = direction(at_x.gradient, options.unit, channel_std);
   const double h = options.step;

@@ -1,5 +1,5 @@
-// Gradient-norm regularisation, NT (Liu et al., CVPR 2024, arXiv 2403.11397): for ||d||_inf <= eps the score changes by at most
-// about eps * ||grad_x f||_1, so that l1 norm is penalised in training.
+// Gradient-norm regularisation, NT (Liu et al., CVPR 2024, arXiv 2403.11397): for ||d||_inf <= eps the score changes by
+// at most about eps * ||grad_x f||_1, so that l1 norm is penalised in training.
 #pragma once
 
 #include "base/options.h"
@@ -24,14 +24,15 @@ enum class CleanPass { kShared, kSeparate };
 
 struct RegulariserOptions {
   RegulariserKind regulariser = RegulariserKind::kNone;
-  double lambda = 1e-3;                  ///< weight of the penalty
-  double step = 0.01;                    ///< h of the finite difference
+  double lambda = 1e-3;                   ///< weight of the penalty
+  double step = 0.01;                     ///< h of the finite difference
   StepUnit unit = StepUnit::kNormalised;  ///< space of h and of the norm
   Penalty penalty = Penalty::kSquared;
   NormGradient gradient = NormGradient::kFiniteDifference;
   BatchNormMode batch_norm = BatchNormMode::kFrozen;
   RelativeTo relative_to = RelativeTo::kAbsolute;
-  std::int64_t ramp_epochs = 0;          ///< lambda grows linearly over the first so many epochs
+  std::int64_t start_epoch = 0;  ///< no regulariser before it
+  std::int64_t ramp_epochs = 0;  ///< lambda grows linearly over so many epochs from `start_epoch` on
   CleanPass clean_pass = CleanPass::kShared;
 };
 [[nodiscard]] const FieldTable<RegulariserOptions>& regulariser_fields();
@@ -42,9 +43,10 @@ struct RegulariserOptions {
 /// D_b of each image, [N], with its graph to the parameters: an estimate of ||grad_x f||_1.
 ///   finite difference  (f(x + h v) - f(x)) / h         v = sign(grad_x f), held constant   (the authors' code)
 ///   central            (f(x + h v) - f(x - h v)) / 2h
-///   exact              the derivative of f along v = ||grad_x f||_1, by a tangent pass. With v constant its parameter gradient is
-///                      that of ||grad_x f||_1 itself (the sign's derivative is 0 almost everywhere), at the cost of about one more
-///                      forward pass instead of a double backward pass.
+///   exact              the derivative of f along v = ||grad_x f||_1, by a tangent pass. With v constant its parameter
+///   gradient is
+///                      that of ||grad_x f||_1 itself (the sign's derivative is 0 almost everywhere), at the cost of
+///                      about one more forward pass instead of a double backward pass.
 /// `clean` are the scores f(x) with graph, `input_gradient` d sum(f)/dx in normalised space.
 struct NormEstimate {
   torch::Tensor d;
@@ -56,8 +58,9 @@ using NetworkFn = std::function<torch::Tensor(const torch::Tensor&)>;
                                                   const std::array<double, 3>& channel_std,
                                                   const RegulariserOptions& options);
 
-/// The penalty without lambda: squared = mean(D^2)/2 (the authors' code), l1 = mean |D| (the paper). With `relative`, D is first
-/// divided by the standard deviation of the batch's clean scores, whose gradient is kept: shrinking the scale gains nothing.
+/// The penalty without lambda: squared = mean(D^2)/2 (the authors' code), l1 = mean |D| (the paper). With `relative`, D
+/// is first divided by the standard deviation of the batch's clean scores, whose gradient is kept: shrinking the scale
+/// gains nothing.
 [[nodiscard]] torch::Tensor penalty_of(const NormEstimate& estimate, const RegulariserOptions& options);
 
 /// What an objective is made of.
@@ -71,13 +74,14 @@ struct Objective {
   torch::Tensor total;        ///< scalar with graph: loss + lambda * penalty
   torch::Tensor predictions;  ///< [N], detached
   double loss = 0;
-  double penalty = 0;         ///< without lambda
+  double penalty = 0;             ///< without lambda
   double mean_gradient_norm = 0;  ///< mean |D|, in the regulariser's unit; 0 without regulariser
 };
 
-/// One step's objective on normalised x [N,3,S,S] and MOS [N]. Two forward passes with NT: the clean pass serves the loss and the
-/// input gradient, when BatchNorm behaves alike in both (otherwise, or with clean_pass separate, the regulariser makes its own: three,
-/// as the authors' code). `lambda` is the ramped weight; at 0 the regulariser is skipped.
+/// One step's objective on normalised x [N,3,S,S] and MOS [N]. Two forward passes with NT: the clean pass serves the
+/// loss and the input gradient, when BatchNorm behaves alike in both (otherwise, or with clean_pass separate, the
+/// regulariser makes its own: three, as the authors' code). `lambda` is the ramped weight; at 0 the regulariser is
+/// skipped.
 [[nodiscard]] Objective training_objective(models::Network& network, const torch::Tensor& x, const torch::Tensor& mos,
                                            const ObjectiveOptions& options, double lambda);
 

@@ -41,12 +41,18 @@ int physical_cores() {
 void configure_threads(int threads) {
   at::set_num_threads(threads > 0 ? threads : physical_cores());
   at::globalContext().setFlushDenormal(true);
-  // Keep freed activation buffers: handing hundreds of MB back to the kernel and faulting them in again costs each training step
-  // a visible part of its time.
+  // Keep freed activation buffers: handing hundreds of MB back to the kernel and faulting them in again costs each
+  // training step a visible part of its time.
   constexpr int kKeepBytes = 1 << 30;
   mallopt(M_MMAP_THRESHOLD, kKeepBytes);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 }
+
+PlainKernels::PlainKernels() : before_(at::globalContext().userEnabledMkldnn()) {
+  at::globalContext().setUserEnabledMkldnn(false);
+}
+
+PlainKernels::~PlainKernels() { at::globalContext().setUserEnabledMkldnn(before_); }
 
 torch::MemoryFormat memory_format() { return torch::MemoryFormat::ChannelsLast; }
 

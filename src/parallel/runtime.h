@@ -15,21 +15,37 @@ namespace steadyiqa::parallel {
 /// Call once, before any tensor work.
 void configure_threads(int threads = 0);
 
-/// The layout of images and of convolution weights: channels-last, which is several times faster for depthwise convolutions.
+/// The layout of images and of convolution weights: channels-last, which is several times faster for depthwise
+/// convolutions.
 [[nodiscard]] torch::MemoryFormat memory_format();
 /// The tensor in that layout (4-D tensors; others unchanged).
 [[nodiscard]] torch::Tensor to_layout(const torch::Tensor& tensor);
 
+/// While it lives, libtorch's own kernels run instead of oneDNN's, which differ from CPU to CPU. Finite differences
+/// magnify rounding by 1/h, so values are comparable between machines only so. Process-wide; for doctor and tests.
+class PlainKernels {
+ public:
+  PlainKernels();
+  ~PlainKernels();
+  PlainKernels(const PlainKernels&) = delete;
+  PlainKernels& operator=(const PlainKernels&) = delete;
+  PlainKernels(PlainKernels&&) = delete;
+  PlainKernels& operator=(PlainKernels&&) = delete;
+
+ private:
+  bool before_;
+};
+
 /// What `doctor` prints of this machine.
 struct RuntimeInfo {
   std::string torch_version;
-  std::string blas;              ///< the shared object that serves sgemm, e.g. "/usr/lib/.../libopenblas.so.0"
+  std::string blas;  ///< the shared object that serves sgemm, e.g. "/usr/lib/.../libopenblas.so.0"
   int threads = 0;
   int cores = 0;
   std::vector<std::string> cpu_features;  ///< of avx2, fma, avx512f, avx512_bf16, amx_bf16
   bool onednn = false;
-  std::vector<std::string> devices;       ///< "cpu", "cuda:0 (NAME)"
-  double matmul_gflops = 0;               ///< measured, 1024 x 1024 float32
+  std::vector<std::string> devices;  ///< "cpu", "cuda:0 (NAME)"
+  double matmul_gflops = 0;          ///< measured, 1024 x 1024 float32
 };
 [[nodiscard]] RuntimeInfo runtime_info();
 

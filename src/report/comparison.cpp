@@ -135,8 +135,7 @@ std::string footer(const std::vector<ModelResults>& models, std::size_t width) {
   }
   if (!raw.empty()) {
     out +=
-        wrap(fmt::format(
-                 "!!! NOT calibrated: {}: raw network output; RMSE, MAE, changes and R compare with nothing !!!", raw),
+        wrap(fmt::format("!!! NOT calibrated ({}): raw network scores; points, RMSE and R are not comparable !!!", raw),
              width);
   }
   out += wrap("crops: " + crops_text(models), width);

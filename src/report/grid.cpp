@@ -101,7 +101,7 @@ class Layout {
     return line + "\n";
   }
   [[nodiscard]] std::string section(const std::string& text) const {
-    return "│ " + pad_right(clip(text, total() - 4), total() - 4) + " │\n";
+    return fmt::format("│ {} │\n", pad_right(clip(text, total() - 4), total() - 4));
   }
 
  private:
@@ -177,7 +177,7 @@ std::string render_grid(const std::vector<GridGroup>& groups, const std::vector<
     heads.insert(heads.end(), group.heads.begin(), group.heads.end());
     titled = titled || !group.title.empty();
   }
-  std::string out = "┌" + layout.rule(false, true) + "┐\n";
+  std::string out = fmt::format("┌{}┐\n", layout.rule(false, true));
   out += titled ? layout.titles() : "";
   out += layout.cells(heads);
   bool above = true;  // whether the line before has vertical lines
@@ -185,13 +185,13 @@ std::string render_grid(const std::vector<GridGroup>& groups, const std::vector<
   for (const auto& row : rows) {
     const bool section = row.size() == 1 && heads.size() > 1;
     if (first || section || !above) {
-      out += "├" + layout.rule(above, !section) + "┤\n";
+      out += fmt::format("├{}┤\n", layout.rule(above, !section));
     }
     out += section ? layout.section(row[0]) : layout.cells(row);
     above = !section;
     first = false;
   }
-  return out + "└" + layout.rule(above, false) + "┘\n";
+  return out + fmt::format("└{}┘\n", layout.rule(above, false));
 }
 
 }  // namespace steadyiqa::report

@@ -14,10 +14,11 @@ namespace steadyiqa::report {
 namespace {
 
 constexpr int kMargin = 20;
-constexpr int kGap = 14;
-constexpr int kLine = 20;  // of small text
-constexpr int kTitleHeight = 34;
-constexpr int kLabelHeight = 26;
+constexpr int kGap = 14;     // between panels
+constexpr int kRowGap = 24;  // below a row
+constexpr int kLine = 20;    // of small text
+constexpr int kTitleHeight = 44;
+constexpr int kLabelHeight = 32;
 constexpr int kNarrowest = 224;  // of a panel's place, so that captions fit
 
 const TextStyle kTitleStyle{0.85, true, {20, 20, 20}};
@@ -62,7 +63,7 @@ struct PlacedRow {
   bool labelled = false;
   [[nodiscard]] std::int64_t height() const {
     return (labelled ? kLabelHeight : 0) + kLine + image_height + kLine * static_cast<std::int64_t>(footer_lines) +
-           kGap;
+           kRowGap;
   }
 };
 

@@ -82,25 +82,25 @@ void draw_axes(cv::Mat& canvas, const PlotArea& area, const PlotText& text) {
   standing.copyTo(canvas(cv::Rect(12, area.top, 24, area.height)));
 }
 
-/// Lines first, then marks and labels on top of every line.
-void draw_series(cv::Mat& canvas, const PlotArea& area, const PlotSeries& series, const cv::Scalar& colour,
-                 bool marks) {
+void draw_lines(cv::Mat& canvas, const PlotArea& area, const PlotSeries& series, const cv::Scalar& colour) {
   std::optional<cv::Point> previous;
   for (const auto& point : series.points) {
-    if (!is_finite(point)) {
-      continue;
+    if (is_finite(point)) {
+      const cv::Point at = pixel(area, point.x, point.y);
+      cv::line(canvas, previous.value_or(at), at, colour, 2, cv::LINE_AA);
+      previous = at;
     }
-    const cv::Point at = pixel(area, point.x, point.y);
-    if (marks) {
+  }
+}
+
+/// Labels stand above or `below` right of the marks, so that those of two neighbouring series keep apart.
+void draw_marks(cv::Mat& canvas, const PlotArea& area, const PlotSeries& series, const cv::Scalar& colour, bool below) {
+  for (const auto& point : series.points) {
+    if (is_finite(point)) {
+      const cv::Point at = pixel(area, point.x, point.y);
       cv::circle(canvas, at, 5, colour, cv::FILLED, cv::LINE_AA);
-      const int room = kWidth - at.x - 12;
-      const bool left = text_pixels(ascii(point.label), kSmall) > room;
-      const int x = left ? std::max(0, at.x - 9 - text_pixels(ascii(point.label), kSmall)) : at.x + 9;
-      draw_text(canvas, point.label, {x, at.y - 7}, left ? at.x - 9 - x : room, kSmall);
-    } else if (previous) {
-      cv::line(canvas, *previous, at, colour, 2, cv::LINE_AA);
+      draw_text(canvas, point.label, {at.x + 9, at.y + (below ? 15 : -7)}, kWidth - at.x - 12, kSmall);
     }
-    previous = at;
   }
 }
 
@@ -145,10 +145,11 @@ image::Image frontier_plot(const PlotText& text, const std::vector<PlotSeries>& 
   image::Image image = blank_image(kWidth, kHeight);
   cv::Mat canvas = matrix_of(image);
   draw_axes(canvas, area, text);
-  for (const bool marks : {false, true}) {
-    for (std::size_t i = 0; i < series.size(); ++i) {
-      draw_series(canvas, area, series[i], kColours[i % kColours.size()], marks);
-    }
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    draw_lines(canvas, area, series[i], kColours[i % kColours.size()]);
+  }
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    draw_marks(canvas, area, series[i], kColours[i % kColours.size()], i % 2 == 1);
   }
   draw_legend(canvas, area, series);
   return image;

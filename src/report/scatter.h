@@ -19,7 +19,8 @@ struct PlotSeries {
   std::vector<PlotPoint> points;  ///< joined in this order
 };
 
-/// The plot area inside the axes, in pixels, and the values at its edges: whole tick steps around the points.
+/// The plot area inside the axes, in pixels, and the values at its edges: half a tick step beyond the ticks around
+/// the points.
 struct PlotArea {
   int left = 90;
   int top = 50;

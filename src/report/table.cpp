@@ -59,8 +59,8 @@ std::string model_grid(const std::vector<GridGroup>& groups, const std::vector<M
 std::string clean_block(const std::vector<ModelResults>& models) {
   const std::vector<GridGroup> groups = {{"", {"model"}},
                                          {"clean score to MOS", {"SROCC↑", "PLCC↑", "KROCC↑", "RMSE↓"}},
-                                         {"of the clean scores", {"spread"}},
-                                         {"points per pixel unit [0,1]", {"gradient l1 norm↓"}}};
+                                         {"spread", {"points"}},
+                                         {"gradient l1 norm", {"points/[0,1]px↓"}}};
   return "Clean\n" + model_grid(groups, models, [](const ModelResults& model) {
            const Evaluation& e = model.first();
            return std::vector<Value>{{e.clean.srocc, 4}, {e.clean.plcc, 4}, {e.clean.krocc, 4},
@@ -92,7 +92,7 @@ std::string attack_block(const AttackDescription& attack, const std::vector<Mode
                                             {"change", {"/spread↓"}}};
   const std::vector<GridGroup> stability = {{"", {"model"}},
                                             {"robustness R", {"ln↑", "log10↑"}},
-                                            {"score change, points", {"mean↓", "p95↓"}},
+                                            {"change, points", {"mean↓", "p95↓"}},
                                             {"change", {"/spread↓"}},
                                             {"attacked image", {"PSNR dB", "SSIM"}}};
   std::string out = wrap(fmt::format("{} · eps {} · {} {} · direction {} · unit {} · judged after 8-bit rounding",
@@ -214,8 +214,7 @@ std::string demo_table(std::span<const Evaluation> baseline, std::span<const Eva
   const std::vector<GridGroup> groups = {
       {"", {"measure"}}, {"", {"baseline"}}, {"", {"NT"}}, {"", {"difference", "better    "}}};
   return render_grid(groups, rows, kDemoTableWidth) +
-         wrap("NT: trained with gradient-norm regularisation. The attacked images are judged after 8-bit rounding.",
-              kDemoTableWidth) +
+         wrap("NT = trained with gradient-norm regularisation; attacks judged after 8-bit rounding", kDemoTableWidth) +
          footer(models, kDemoTableWidth);
 }
 

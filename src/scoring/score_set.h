@@ -1,4 +1,5 @@
-// Scores of many images: decoding in the background, one image at a time through the Scorer, so that no score depends on its neighbours.
+// Scores of many images: decoding in the background, one image at a time through the Scorer, so that no score depends
+// on its neighbours.
 #pragma once
 
 #include "data/dataset.h"
@@ -14,8 +15,8 @@
 
 namespace steadyiqa::scoring {
 
-/// Calls `visit(index, pixels)` in order for every image, [1,3,H,W] in [0,1], or with the reason why it could not be decoded.
-/// Stops between images with Error(kInterrupted) on Ctrl-C.
+/// Calls `visit(index, pixels)` in order for every image, [1,3,H,W] in [0,1], or with the reason why it could not be
+/// decoded. Stops between images with Error(kInterrupted) on Ctrl-C.
 using Visit = std::function<void(std::int64_t index, const Result<torch::Tensor>& pixels)>;
 void for_each_image(std::span<const std::filesystem::path> paths, const std::string& label, const Visit& visit);
 
@@ -26,7 +27,9 @@ void for_each_image(std::span<const std::filesystem::path> paths, const std::str
 /// The samples' labels on the 0-100, higher-is-better scale.
 [[nodiscard]] std::vector<double> mos_0_100(const data::Dataset& dataset);
 
-/// The line from raw scores to 0-100 MOS, fitted by least squares on (at most `limit`, evenly spaced) images of the training set.
-[[nodiscard]] models::ScoreScale fit_scale(const models::Scorer& scorer, const data::Dataset& train, std::int64_t limit);
+/// The line from raw scores to 0-100 MOS, fitted by least squares on (at most `limit`, evenly spaced) images of the
+/// training set.
+[[nodiscard]] models::ScoreScale fit_scale(const models::Scorer& scorer, const data::Dataset& train,
+                                           std::int64_t limit);
 
 }  // namespace steadyiqa::scoring

@@ -83,8 +83,7 @@ struct Optimiser::State {
   }
 };
 
-Optimiser::Optimiser(models::Network& network, const OptimiserSection& options)
-    : state_(std::make_unique<State>()) {
+Optimiser::Optimiser(models::Network& network, const OptimiserSection& options) : state_(std::make_unique<State>()) {
   state_->options = options;
   const auto prefix = network.trunk_prefix();
   for (const auto& item : network.named_parameters()) {

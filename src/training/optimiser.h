@@ -19,13 +19,13 @@ struct Rates {
 };
 
 /// The learning rates at step `step` of epoch `epoch` (both from 0), `steps` per epoch.
-/// quirks official (models.md 1.7): the trunk stays at lr; the head's rate is lr / 10^(t div 6) x ratio set at the end of epoch t, the
-/// ratio 10 becoming 1 once t > 8.
+/// quirks official (models.md 1.7): the trunk stays at lr; the head's rate is lr / 10^(t div 6) x ratio set at the end
+/// of epoch t, the ratio 10 becoming 1 once t > 8.
 [[nodiscard]] Rates rates_at(const OptimiserSection& options, const RunSection& run, std::int64_t epoch,
                              std::int64_t step, std::int64_t steps);
 
-/// Adam (Kingma, Ba 2015; coupled weight decay) in two groups. Parameters are updated in name order, so that the same gradients give the
-/// same bits.
+/// Adam (Kingma, Ba 2015; coupled weight decay) in two groups. Parameters are updated in name order, so that the same
+/// gradients give the same bits.
 class Optimiser {
  public:
   Optimiser(models::Network& network, const OptimiserSection& options);
@@ -35,8 +35,8 @@ class Optimiser {
   Optimiser(Optimiser&&) = delete;
   Optimiser& operator=(Optimiser&&) = delete;
 
-  /// To be called at the start of each epoch: under the official quirks it forgets the moments and, from the second epoch on, drops
-  /// the head's group.
+  /// To be called at the start of each epoch: under the official quirks it forgets the moments and, from the second
+  /// epoch on, drops the head's group.
   void start_epoch(std::int64_t epoch);
   void set_rates(const Rates& rates);
   void zero_grad();

@@ -30,18 +30,20 @@ struct DataSection {
 enum class ScheduleKind { kConstant, kStep, kCosine };
 enum class OptimiserQuirks {
   kNone,
-  kOfficial  ///< HyperIQA's and NT's code: Adam rebuilt each epoch, head's group empty after the first, trunk rate never decayed
+  kOfficial  ///< HyperIQA's and NT's code: Adam rebuilt each epoch, head's group empty after the first, trunk rate
+             ///< never decayed
 };
 
 struct OptimiserSection {
-  double lr = 2e-5;               ///< of the trunk
-  double head_ratio = 10.0;       ///< head's rate = lr x ratio
-  bool bias_to_mean = true;       ///< the output bias starts at the training set's mean MOS
-  double weight_decay = 5e-4;     ///< coupled (L2), as Adam's in PyTorch
+  double lr = 2e-5;            ///< of the trunk
+  double head_ratio = 10.0;    ///< head's rate = lr x ratio
+  bool bias_to_mean = true;    ///< the output bias starts at the training set's mean MOS
+  double weight_decay = 5e-4;  ///< coupled (L2), as Adam's in PyTorch
   ScheduleKind schedule = ScheduleKind::kStep;
-  std::int64_t step_epochs = 6;   ///< step: rates are divided by 10 every so many epochs
-  double warmup_steps = 0;        ///< rates grow linearly over the first steps
+  std::int64_t step_epochs = 6;  ///< step: rates are divided by 10 every so many epochs
+  double warmup_steps = 0;       ///< rates grow linearly over the first steps
   objective::BatchNormMode batch_norm = objective::BatchNormMode::kTrain;  ///< of the network in training
+  std::int64_t batch_norm_epochs = 0;  ///< with `frozen`: the first epochs still use and update batch statistics
   OptimiserQuirks quirks = OptimiserQuirks::kNone;
 };
 
@@ -55,8 +57,8 @@ struct RunSection {
   std::int64_t epochs = 16;
   std::int64_t seed = 0;
   Selection select = Selection::kValidation;
-  std::int64_t select_from = 0;     ///< first epoch that may be selected (after lambda's ramp, say)
-  std::int64_t log_steps = 10;      ///< a log line every so many steps
+  std::int64_t select_from = 0;            ///< first epoch that may be selected (after lambda's ramp, say)
+  std::int64_t log_steps = 10;             ///< a log line every so many steps
   std::int64_t calibration_images = 1000;  ///< at most so many training images fit the calibration line
 };
 

@@ -64,8 +64,9 @@ std::optional<RunDirectory::Saved> RunDirectory::saved() const {
   try {
     const auto json = nlohmann::json::parse(entry->second);
     if (json.at("identity") != identity_) {
-      fail_usage("{}: the run was started with another recipe or data ({} differs): resume with the same, or start a new run",
-                 where, first_difference(json.at("identity"), identity_));
+      fail_usage(
+          "{}: the run was started with another recipe or data ({} differs): resume with the same, or start a new run",
+          where, first_difference(json.at("identity"), identity_));
     }
     Saved saved;
     saved.position.epochs_done = json.at("epochs_done").get<std::int64_t>();

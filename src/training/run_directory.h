@@ -27,8 +27,8 @@ struct Position {
 
 class RunDirectory {
  public:
-  /// Creates `dir`. A directory that already holds a run is an Error(kUsage) unless `resume`; with `resume` one that holds none starts
-  /// a new run. `identity` (recipe and data digest) must equal the stored run's.
+  /// Creates `dir`. A directory that already holds a run is an Error(kUsage) unless `resume`; with `resume` one that
+  /// holds none starts a new run. `identity` (recipe and data digest) must equal the stored run's.
   RunDirectory(std::filesystem::path dir, bool resume, const nlohmann::json& identity);
 
   struct Saved {

@@ -48,16 +48,17 @@ models::Scorer make_scorer(const Recipe& recipe, const data::Dataset& train) {
   if (!recipe.model.init.empty()) {
     whole_model = checkpoint::load_initial(*network, recipe.model.init) == checkpoint::Initial::kModel;
   } else if (!network->trunk_prefix().empty()) {
-    log_warning("no pretrained trunk (--init FILE.safetensors): '{}' starts from random weights and will learn far less",
-                recipe.model.name);
+    log_warning(
+        "no pretrained trunk (--init FILE.safetensors): '{}' starts from random weights and will learn far less",
+        recipe.model.name);
   }
   if (recipe.optimiser.bias_to_mean && !whole_model) {
     start_at_mean_mos(*network, train);
   }
   models::ScorerOptions options;
   options.model = recipe.model.name;
-  options.backbone = recipe.model.backbone.empty() && !info.backbones.empty() ? info.backbones.front()
-                                                                              : recipe.model.backbone;
+  options.backbone =
+      recipe.model.backbone.empty() && !info.backbones.empty() ? info.backbones.front() : recipe.model.backbone;
   options.crop = recipe.data.crop == 0 ? info.crop : static_cast<int>(recipe.data.crop);
   if (options.crop != info.crop && !info.any_size) {
     fail_usage("model '{}' takes crops of {} pixels, not {}", info.name, info.crop, options.crop);
@@ -137,8 +138,7 @@ class Run {
   }
 
   void train_epoch(std::int64_t epoch) {
-    const auto order =
-        data::epoch_order(static_cast<std::int64_t>(data_.train.samples.size()), sampler_, epoch);
+    const auto order = data::epoch_order(static_cast<std::int64_t>(data_.train.samples.size()), sampler_, epoch);
     const auto steps = steps_per_epoch();
     const auto batch = static_cast<std::size_t>(recipe_.data.batch);
     data::Prefetcher<data::Batch> batches(steps, [&](std::int64_t step) {
@@ -169,24 +169,26 @@ class Run {
     }
   }
 
-  objective::Objective train_step(const data::Batch& batch, std::int64_t epoch, std::int64_t step,
-                                  std::int64_t steps) {
+  objective::Objective train_step(const data::Batch& batch, std::int64_t epoch, std::int64_t step, std::int64_t steps) {
     auto& network = scorer_.network();
     network.train();
     std::optional<models::FrozenBatchNorm> frozen;
-    if (recipe_.optimiser.batch_norm == objective::BatchNormMode::kFrozen) {
+    const auto& adam = recipe_.optimiser;
+    if (adam.batch_norm == objective::BatchNormMode::kFrozen && epoch >= adam.batch_norm_epochs) {
       frozen.emplace(network);
     }
     const double position = static_cast<double>(epoch) + static_cast<double>(step) / static_cast<double>(steps);
     optimiser_.set_rates(rates_at(recipe_.optimiser, recipe_.run, epoch, step, steps));
     optimiser_.zero_grad();
-    auto result = objective::training_objective(network, scorer_.normalise(batch.pixels), batch.mos,
-                                                {recipe_.loss, recipe_.regulariser, scorer_.options().normalisation.std},
-                                                objective::lambda_at(recipe_.regulariser, position));
+    auto result =
+        objective::training_objective(network, scorer_.normalise(batch.pixels), batch.mos,
+                                      {recipe_.loss, recipe_.regulariser, scorer_.options().normalisation.std},
+                                      objective::lambda_at(recipe_.regulariser, position));
     if (!std::isfinite(result.loss) || !std::isfinite(result.penalty)) {
-      throw Error(ErrorKind::kNumeric, fmt::format("epoch {} step {}: the loss is not finite (loss {}, penalty {}); try a "
-                                                   "lower learning rate or lambda",
-                                                   epoch + 1, step, result.loss, result.penalty));
+      throw Error(ErrorKind::kNumeric,
+                  fmt::format("epoch {} step {}: the loss is not finite (loss {}, penalty {}); try a "
+                              "lower learning rate or lambda",
+                              epoch + 1, step, result.loss, result.penalty));
     }
     result.total.backward();
     optimiser_.step();
@@ -209,8 +211,8 @@ class Run {
     }
     select(epoch, srocc);
     ++position_.epochs_done;
+    directory_.log(line);  // before the state: a crash in between repeats the epoch and its lines, none is lost
     directory_.save_state({position_, checkpoint::network_tensors(scorer_.network()), optimiser_.state()});
-    directory_.log(line);
     log_info("epoch {}/{}: loss {:.3f}, |D| {:.2f}, clean SROCC {:.4f}, {:.0f} s", epoch + 1, recipe_.run.epochs,
              line["loss"].get<double>(), line["gradient_norm"].get<double>(), srocc, seconds.count());
   }

@@ -3,6 +3,7 @@
 #include "data_test_support.h"
 
 #include <matio.h>
+#include <zlib.h>
 
 #include <cmath>
 #include <limits>
@@ -122,7 +123,7 @@ TEST_F(LivecTest, MissingFileIsNamed) {
 TEST_F(LivecTest, OtherFileTypesAreRefused) {
   write_all();
   write_text(path("AllMOS_release"), std::string(4096, 'x'));
-  EXPECT_NE(read_error().find("AllMOS_release.mat: not a MATLAB v5 file"), std::string::npos);
+  EXPECT_NE(read_error().find("AllMOS_release.mat: not a little-endian MATLAB v5 file"), std::string::npos);
   write_text(path("AllMOS_release"), "");
   EXPECT_NE(read_error().find("AllMOS_release.mat: 0 bytes are too few"), std::string::npos);
 }
@@ -219,6 +220,40 @@ TEST_F(LivecTest, RepeatedNameIsRefused) {
   names_[8] = names_[10];
   write_all();
   expect_error("AllImages_release", "'a b.JPG' stands twice");
+}
+
+/// A MATLAB v5 file of one compressed element (type 15) that unpacks to `text`.
+std::string compressed_mat(const std::string& text) {
+  uLongf size = compressBound(text.size());
+  std::string packed(size, '\0');
+  compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(text.data()), text.size(),
+            9);
+  const std::uint32_t tag[2] = {15, static_cast<std::uint32_t>(size)};
+  std::string file(128, ' ');
+  file.replace(124, 4, std::string("\x00\x01IM", 4));
+  return file.append(reinterpret_cast<const char*>(tag), sizeof(tag)).append(packed, 0, size);
+}
+
+// matio 1.5.23 overflows the stack on this file.
+TEST_F(LivecTest, CellsWithinCellsAreRefused) {
+  write_all();
+  constexpr std::uint32_t kDepth = 100'000;
+  std::string text;
+  for (std::uint32_t level = 0; level < kDepth; ++level) {
+    // tag of a matrix with what follows; flags (class 1 = cell); dimensions 1x1; empty name
+    const std::uint32_t words[12] = {14, 48 * (kDepth - level) - 8, 6, 8, 1, 0, 5, 8, 1, 1, 1, 0};
+    text.append(reinterpret_cast<const char*>(words), sizeof(words));
+  }
+  write_text(path("AllImages_release"), compressed_mat(text));
+  const std::string message = read_error();
+  EXPECT_NE(message.find("AllImages_release.mat: holds MATLAB class 1 (a cell) within a cell"), std::string::npos)
+      << message;
+}
+
+TEST_F(LivecTest, ABombIsRefused) {
+  write_all();
+  write_text(path("AllMOS_release"), compressed_mat(std::string(65U << 20U, '\0')));
+  EXPECT_NE(read_error().find("AllMOS_release.mat: unpacks to more than"), std::string::npos);
 }
 
 }  // namespace

@@ -1,0 +1,270 @@
+#include "checkpoint/model_file.h"
+
+#include "base/digest.h"
+#include "base/expect_error.h"
+#include "base/file.h"
+#include "base/temp_folder.h"
+#include "models/model_test_support.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <functional>
+#include <limits>
+
+namespace steadyiqa::checkpoint {
+namespace {
+
+using steadyiqa::testing::error_message;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class ModelFile : public steadyiqa::testing::TempFolder {
+ protected:
+  /// A compact model with nothing at its default.
+  [[nodiscard]] static models::Scorer scorer() {
+    auto network = models::compact_network(4);
+    network->forward(models::hash_input(1, 4, 64, 64));  // running statistics of its own
+    models::ScorerOptions options;
+    options.model = "compact";
+    options.crop = 64;
+    options.crops = {.kind = models::CropKind::kRandom, .count = 5, .seed = 77};
+    options.normalisation = {{0.5, 0.4, 0.3}, {0.2, 0.25, 0.3}};
+    options.scale = {.name = "MOS 0-100 of a test", .calibration = {13.7, 1.0 / 3.0}, .calibrated = true};
+    return {std::move(network), options};
+  }
+  [[nodiscard]] static Provenance provenance() {
+    return {{{"lambda", 0.001}, {"epochs", 3}}, {{"data", "abc"}, {"srocc", 0.75}}};
+  }
+  [[nodiscard]] std::filesystem::path saved() const {
+    const auto path = folder() / "model.safetensors";
+    save_model(path, scorer(), provenance());
+    return path;
+  }
+  /// The saved model after a change to its tensors and metadata.
+  [[nodiscard]] std::filesystem::path changed(const std::function<void(TensorMap&, nlohmann::json&)>& change) const {
+    auto file = read_safetensors(saved());
+    auto metadata = nlohmann::json::parse(file.metadata.at("steadyiqa"));
+    change(file.tensors, metadata);
+    file.metadata["steadyiqa"] = metadata.dump();
+    auto path = folder() / "changed.safetensors";
+    write_safetensors(path, file);
+    return path;
+  }
+  /// The message of loading that file, which must name it.
+  static std::string load_message(const std::filesystem::path& path) {
+    auto message = error_message(ErrorKind::kInput, [&] { static_cast<void>(load_model(path)); });
+    EXPECT_THAT(message, HasSubstr(path.string()));
+    return message;
+  }
+};
+
+TEST_F(ModelFile, RoundTripGivesTheSameScoresOptionsAndProvenance) {
+  torch::NoGradGuard no_grad;
+  const auto path = saved();
+  const auto original = scorer();
+  const auto loaded = load_model(path);
+  const auto pixels = models::hash_pixels(8, 2, 90, 100);
+  EXPECT_TRUE(torch::equal(loaded.scorer.score(pixels), original.score(pixels)));
+  const auto& options = loaded.scorer.options();
+  EXPECT_EQ(options.model, "compact");
+  EXPECT_EQ(options.backbone, "");
+  EXPECT_EQ(options.crop, 64);
+  EXPECT_EQ(options_to_json(options.crops, models::crop_policy_fields()),
+            options_to_json(original.options().crops, models::crop_policy_fields()));
+  EXPECT_EQ(options.normalisation.mean, original.options().normalisation.mean);
+  EXPECT_EQ(options.normalisation.std, original.options().normalisation.std);
+  EXPECT_EQ(options.scale.name, "MOS 0-100 of a test");
+  EXPECT_TRUE(options.scale.calibrated);
+  EXPECT_EQ(options.scale.calibration.slope, 13.7);
+  EXPECT_EQ(options.scale.calibration.intercept, 1.0 / 3.0);
+  EXPECT_EQ(loaded.provenance.recipe, provenance().recipe);
+  EXPECT_EQ(loaded.provenance.training, provenance().training);
+  EXPECT_EQ(loaded.sha256, sha256_file(path));
+  EXPECT_FALSE(loaded.scorer.network().is_training());
+}
+
+TEST_F(ModelFile, SavingTwiceGivesTheSameBytes) {
+  const auto first = saved();
+  const auto loaded = load_model(first);
+  const auto second = folder() / "again.safetensors";
+  save_model(second, loaded.scorer, loaded.provenance);
+  EXPECT_EQ(sha256_file(first), sha256_file(second));
+}
+
+TEST_F(ModelFile, RenamedTensorsAreMissingAndUnexpected) {
+  const auto path = changed([](TensorMap& tensors, nlohmann::json&) {
+    for (const char* name : {"features.0.0.weight", "head.0.bias"}) {
+      auto node = tensors.extract(name);
+      node.key() = std::string("module.") + name;
+      tensors.insert(std::move(node));
+    }
+  });
+  EXPECT_THAT(load_message(path), AllOf(HasSubstr("2 missing (features.0.0.weight, head.0.bias)"),
+                                        HasSubstr("2 unexpected (module.features.0.0.weight, module.head.0.bias)")));
+}
+
+TEST_F(ModelFile, WeightsOfAnotherModelAreCounted) {
+  const auto path = changed([](TensorMap&, nlohmann::json& metadata) {
+    metadata["model"] = "hyperiqa";
+    metadata["backbone"] = "mobilenet_v2";
+    metadata["crop"] = 224;
+  });
+  EXPECT_THAT(load_message(path), AllOf(HasSubstr("349 missing (conv1.0.bias, conv1.0.weight, conv1.2.bias, ...)"),
+                                        HasSubstr("34 unexpected (features.0.0.weight,")));
+}
+
+TEST_F(ModelFile, WrongShapeIsNamedWithBothShapes) {
+  const auto path = changed([](TensorMap& tensors, nlohmann::json&) { tensors["head.2.bias"] = torch::zeros({2}); });
+  EXPECT_THAT(load_message(path), HasSubstr("1 of another shape (head.2.bias [2] for [1])"));
+}
+
+TEST_F(ModelFile, ValuesThatAreNotFiniteAreRefused) {
+  for (const double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    const auto path =
+        changed([&](TensorMap& tensors, nlohmann::json&) { tensors.at("head.0.weight").view({-1})[17] = bad; });
+    EXPECT_THAT(load_message(path), HasSubstr("head.0.weight holds values that are not finite"));
+  }
+}
+
+TEST_F(ModelFile, OtherFilesAreRefused) {
+  const auto path = folder() / "other.safetensors";
+  SafetensorsFile file;
+  file.tensors["w"] = torch::zeros({2});
+  write_safetensors(path, file);
+  EXPECT_THAT(load_message(path), HasSubstr("not a SteadyIQA model"));
+  write_file_atomic(path, std::string_view("no safetensors at all"));
+  load_message(path);
+  EXPECT_THAT(load_message(folder() / "absent.safetensors"), Not(HasSubstr("steadyiqa metadata")));
+}
+
+TEST_F(ModelFile, NewerFormatIsRefused) {
+  const auto path = changed([](TensorMap&, nlohmann::json& metadata) { metadata["format"] = kModelFormat + 1; });
+  EXPECT_THAT(load_message(path), HasSubstr("newer SteadyIQA (format 2, this one reads 1)"));
+}
+
+TEST_F(ModelFile, BrokenMetadataIsRefused) {
+  auto file = read_safetensors(saved());
+  const auto path = folder() / "broken.safetensors";
+  const auto whole = file.metadata.at("steadyiqa");
+  for (const std::string& text : {std::string(), std::string("{"), std::string("[]"), std::string("null"),
+                                  whole.substr(0, whole.size() / 2), std::string(100'000, '[')}) {
+    file.metadata["steadyiqa"] = text;
+    write_safetensors(path, file);
+    EXPECT_THAT(load_message(path), HasSubstr("broken 'steadyiqa' metadata")) << text.substr(0, 20);
+  }
+}
+
+TEST_F(ModelFile, EveryMissingOrMistypedKeyIsAnError) {
+  for (const char* key : {"model", "backbone", "crop", "crops", "mean", "std", "score", "format"}) {
+    SCOPED_TRACE(key);
+    load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata.erase(key); }));
+    load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata[key] = true; }));
+    load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata[key] = nullptr; }));
+  }
+  for (const auto& f : models::crop_policy_fields()) {
+    SCOPED_TRACE(f.name);
+    load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata["crops"].erase(f.name); }));
+  }
+  for (const char* key : {"name", "calibrated", "slope", "intercept"}) {
+    SCOPED_TRACE(key);
+    load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata["score"].erase(key); }));
+  }
+}
+
+TEST_F(ModelFile, ValuesOutOfRangeAreRefusedWithThePath) {
+  const auto message_with = [&](const nlohmann::json& patch) {
+    return load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata.merge_patch(patch); }));
+  };
+  EXPECT_THAT(message_with({{"model", "compakt"}}), HasSubstr("unknown model 'compakt'"));
+  EXPECT_THAT(message_with({{"backbone", "resnet50"}}), HasSubstr("has no backbone 'resnet50'"));
+  EXPECT_THAT(message_with({{"crop", 31}}), HasSubstr("crop side"));
+  EXPECT_THAT(message_with({{"crop", 1'000'000}}), HasSubstr("crop side"));
+  EXPECT_THAT(message_with({{"crop", -64}}), HasSubstr("crop side"));
+  EXPECT_THAT(message_with({{"model", "hyperiqa"}, {"crop", 64}}), HasSubstr("crop side"));
+  EXPECT_THAT(message_with({{"std", {0.2, 0.0, 0.2}}}), HasSubstr("normalisation"));
+  EXPECT_THAT(message_with({{"crops", {{"crops", "grid"}, {"crop-count", 8}}}}), HasSubstr("square number"));
+  EXPECT_THAT(message_with({{"crops", {{"crop-count", 0}}}}), HasSubstr("crop-count"));
+  EXPECT_THAT(message_with({{"crops", {{"crop-size", 5}}}}), HasSubstr("unknown key 'crop-size'"));
+}
+
+/// HyperIQA on MobileNetV2, and the trunk of another one as a torchvision file: no "res." and a classifier.
+class TrunkFile : public steadyiqa::testing::TempFolder {
+ protected:
+  [[nodiscard]] std::filesystem::path write(const std::function<void(TensorMap&)>& change = {}) const {
+    const auto donor = models::make_network("hyperiqa", "mobilenet_v2");
+    models::find_model("hyperiqa").initialise(*donor, 5);
+    SafetensorsFile file;
+    for (const auto& [name, tensor] : network_tensors(*donor)) {
+      if (name.rfind("res.features.", 0) == 0) {
+        file.tensors[name.substr(4)] = tensor;
+      }
+    }
+    file.tensors["classifier.1.weight"] = torch::zeros({1000, 1280});
+    file.tensors["classifier.1.bias"] = torch::zeros({1000});
+    if (change) {
+      change(file.tensors);
+    }
+    auto path = folder() / "trunk.safetensors";
+    write_safetensors(path, file);
+    return path;
+  }
+  [[nodiscard]] static std::shared_ptr<models::Network> network() {
+    auto made = models::make_network("hyperiqa", "mobilenet_v2");
+    models::find_model("hyperiqa").initialise(*made, 6);
+    return made;
+  }
+  [[nodiscard]] static std::string message(models::Network& network, const std::filesystem::path& path) {
+    auto text = error_message(ErrorKind::kInput, [&] { load_trunk(network, path); });
+    EXPECT_THAT(text, HasSubstr(path.string()));
+    return text;
+  }
+};
+
+TEST_F(TrunkFile, TrunkIsReplacedTheRestStays) {
+  const auto target = network();
+  const auto before = models::state_copy(*target);
+  const auto path = write([](TensorMap& tensors) { tensors.erase("features.0.1.num_batches_tracked"); });  // optional
+  load_trunk(*target, path);
+  const auto file = read_safetensors(path);
+  for (const auto& [name, tensor] : network_tensors(*target)) {
+    const bool in_trunk = name.rfind("res.features.", 0) == 0;
+    const bool in_file = in_trunk && file.tensors.count(name.substr(4)) != 0;
+    EXPECT_TRUE(torch::equal(tensor, in_file ? file.tensors.at(name.substr(4)) : before.at(name))) << name;
+  }
+  EXPECT_FALSE(
+      torch::equal(network_tensors(*target).at("res.features.18.0.weight"), before.at("res.features.18.0.weight")));
+}
+
+TEST_F(TrunkFile, MissingAndMisshapenTensorsAreRefused) {
+  const auto target = network();
+  EXPECT_THAT(message(*target, write([](TensorMap& tensors) { tensors.erase("features.3.conv.1.0.weight"); })),
+              HasSubstr("1 tensors missing or of another shape (features.3.conv.1.0.weight)"));
+  EXPECT_THAT(message(*target, write([](TensorMap& tensors) { tensors["features.0.1.bias"] = torch::zeros({31}); })),
+              HasSubstr("1 tensors missing or of another shape (features.0.1.bias)"));
+}
+
+TEST_F(TrunkFile, InitialWeightsAreATrunkOrAWholeModel) {
+  const auto target = network();
+  EXPECT_EQ(load_initial(*target, write()), Initial::kTrunk);
+  const auto path = folder() / "model.safetensors";
+  models::ScorerOptions options;
+  options.model = "hyperiqa";
+  options.backbone = "mobilenet_v2";
+  save_model(path, models::Scorer(network(), options), {});
+  EXPECT_EQ(load_initial(*target, path), Initial::kModel);
+  const auto expected = models::state_copy(*network());
+  for (const auto& [name, tensor] : network_tensors(*target)) {
+    EXPECT_TRUE(torch::equal(tensor, expected.at(name))) << name;
+  }
+}
+
+TEST_F(TrunkFile, ModelWithoutTrunkTakesNone) {
+  const auto compact = models::compact_network();
+  EXPECT_THAT(message(*compact, write()), HasSubstr("no pretrained trunk"));
+}
+
+}  // namespace
+}  // namespace steadyiqa::checkpoint

@@ -1,0 +1,184 @@
+#include "base/error.h"
+#include "objective/regulariser.h"
+#include "objective/tiny_network.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace steadyiqa::objective {
+namespace {
+
+constexpr std::array<double, 3> kStd = {0.229, 0.224, 0.225};
+constexpr std::array kGradients = {NormGradient::kFiniteDifference, NormGradient::kCentral, NormGradient::kExact};
+constexpr double kLambda = 0.01;
+
+torch::Tensor tiny_labels() { return torch::tensor({3.0, -2.0, 5.0}, torch::kFloat64); }
+
+RegulariserOptions nt(NormGradient gradient, CleanPass clean_pass, BatchNormMode batch_norm = BatchNormMode::kFrozen) {
+  RegulariserOptions options;
+  options.regulariser = RegulariserKind::kNt;
+  options.gradient = gradient;
+  options.clean_pass = clean_pass;
+  options.batch_norm = batch_norm;
+  return options;
+}
+
+Objective objective_of(TinyNetwork& network, const RegulariserOptions& options, double lambda = kLambda) {
+  return training_objective(network, tiny_input(), tiny_labels(), {{}, options, kStd}, lambda);
+}
+
+std::int64_t batches_seen(const TinyNetwork& network) {
+  return network.named_buffers()["norm.num_batches_tracked"].item<std::int64_t>();
+}
+
+TEST(TrainingObjective, TotalIsLossPlusWeightedPenalty) {
+  const auto network = tiny_network();
+  const auto x = tiny_input();
+  const auto scores = network->forward(x).detach();
+  for (const auto gradient : kGradients) {
+    const auto options = nt(gradient, CleanPass::kShared);
+    const auto result = objective_of(*network, options);
+    EXPECT_EQ(result.total.dim(), 0);
+    EXPECT_NEAR(result.loss, (scores - tiny_labels()).abs().mean().item<double>(), 1e-12);
+    EXPECT_NEAR(result.total.item<double>(), result.loss + kLambda * result.penalty, 1e-12);
+    EXPECT_TRUE(torch::allclose(result.predictions, scores, 1e-12));
+    EXPECT_FALSE(result.predictions.requires_grad());
+    const NetworkFn forward = [&](const torch::Tensor& input) { return network->forward(input); };
+    const auto estimate =
+        gradient_norm_estimate(forward, x, models::input_gradient(forward, x, /*keep_graph=*/true), kStd, options);
+    EXPECT_NEAR(result.penalty, penalty_of(estimate, options).item<double>(), 1e-10 * result.penalty);
+    EXPECT_NEAR(result.mean_gradient_norm, estimate.d.abs().mean().item<double>(), 1e-10 * result.mean_gradient_norm);
+  }
+}
+
+TEST(TrainingObjective, WithoutWeightIsTheLossAlone) {
+  const auto network = tiny_network();
+  network->train();
+  const auto result = objective_of(*network, nt(NormGradient::kExact, CleanPass::kShared), 0.0);
+  EXPECT_EQ(result.total.item<double>(), result.loss);
+  EXPECT_EQ(result.penalty, 0.0);
+  EXPECT_EQ(result.mean_gradient_norm, 0.0);
+  EXPECT_EQ(batches_seen(*network), 1);
+}
+
+TEST(TrainingObjective, SharedCleanPassGivesTheSeparateOnesGradients) {
+  for (const bool training : {false, true}) {  // eval mode: BatchNorm frozen; training: batch statistics in both
+    for (const auto gradient : kGradients) {
+      SCOPED_TRACE(fmt::format("training {} gradient {}", training, static_cast<int>(gradient)));
+      const auto network = tiny_network();
+      network->train(training);
+      const auto mode = training ? BatchNormMode::kTrain : BatchNormMode::kFrozen;
+      const auto shared = objective_of(*network, nt(gradient, CleanPass::kShared, mode));
+      const auto separate = objective_of(*network, nt(gradient, CleanPass::kSeparate, mode));
+      EXPECT_NEAR(shared.total.item<double>(), separate.total.item<double>(), 1e-12 * separate.total.item<double>());
+      EXPECT_LT(relative_distance(flat_gradient(shared.total, *network), flat_gradient(separate.total, *network)),
+                1e-11);
+    }
+  }
+}
+
+TEST(TrainingObjective, ForwardPassesAreTwoSharedThreeSeparate) {
+  const auto passes = [](CleanPass clean_pass) {
+    const auto network = tiny_network();
+    network->train();
+    objective_of(*network, nt(NormGradient::kFiniteDifference, clean_pass, BatchNormMode::kTrain));
+    return batches_seen(*network);
+  };
+  EXPECT_EQ(passes(CleanPass::kShared), 2);
+  EXPECT_EQ(passes(CleanPass::kSeparate), 3);  // as the authors' code
+}
+
+TEST(TrainingObjective, FrozenRegulariserUpdatesRunningStatisticsOnce) {
+  for (const auto gradient : kGradients) {
+    for (const auto clean_pass : {CleanPass::kShared, CleanPass::kSeparate}) {
+      const auto plain = tiny_network();
+      plain->train();
+      plain->forward(tiny_input());
+      const auto network = tiny_network();
+      network->train();
+      const auto result = objective_of(*network, nt(gradient, clean_pass));
+      result.total.backward();
+      EXPECT_EQ(batches_seen(*network), 1);
+      for (const char* name : {"norm.running_mean", "norm.running_var"}) {
+        EXPECT_TRUE(torch::equal(network->named_buffers()[name], plain->named_buffers()[name])) << name;
+      }
+      EXPECT_TRUE(models::batch_norm_training(*network));
+    }
+  }
+}
+
+TEST(TrainingObjective, RestoresBatchNormAfterAnError) {
+  const auto network = tiny_network();
+  network->train();
+  EXPECT_THROW(static_cast<void>(training_objective(*network, tiny_input(), torch::zeros({3, 1}, torch::kFloat64),
+                                                    {{}, nt(NormGradient::kExact, CleanPass::kShared), kStd}, kLambda)),
+               Error);
+  EXPECT_TRUE(models::batch_norm_training(*network));
+}
+
+/// The total's parameter gradient against central differences of the total itself, along the gradient's own direction:
+/// loss and penalty together, in the mode that training uses.
+TEST(TrainingObjective, TotalDescendsAlongItsGradient) {
+  constexpr double kStep = 1e-6;
+  const auto network = tiny_network();
+  network->train();
+  const auto options = nt(NormGradient::kExact, CleanPass::kShared);
+  // Frozen statistics move at each training pass: every evaluation starts from the same ones.
+  const auto evaluate = [&] {
+    torch::NoGradGuard no_grad;
+    network->named_buffers()["norm.running_mean"].zero_();
+    network->named_buffers()["norm.running_var"].fill_(1.0);
+    torch::AutoGradMode enable(true);
+    return objective_of(*network, options).total;
+  };
+  const auto gradients = parameter_gradients(evaluate(), *network);
+  double squared_norm = 0;
+  for (const auto& gradient : gradients) {
+    squared_norm += gradient.square().sum().item<double>();
+  }
+  const auto move = [&](double step) {
+    torch::NoGradGuard no_grad;
+    auto parameters = network->parameters();
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      parameters[i].add_(gradients[i], step / std::sqrt(squared_norm));
+    }
+  };
+  move(kStep);
+  const double above = evaluate().item<double>();
+  move(-2 * kStep);
+  const double below = evaluate().item<double>();
+  EXPECT_NEAR((above - below) / (2 * kStep), std::sqrt(squared_norm), 1e-4 * std::sqrt(squared_norm));
+}
+
+double resident_mib() {
+  std::ifstream statm("/proc/self/statm");
+  long total = 0;
+  long resident = 0;
+  statm >> total >> resident;
+  return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
+}
+
+TEST(TrainingObjective, MemoryStaysFlatOverExactSteps) {
+  const auto network = tiny_network();
+  network->train();
+  const auto x = models::hash_input(5, 2, 32, 32).to(torch::kFloat64);
+  const auto labels = torch::tensor({3.0, -2.0}, torch::kFloat64);
+  const auto options = nt(NormGradient::kExact, CleanPass::kShared);
+  const auto steps = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      network->zero_grad();
+      training_objective(*network, x, labels, {{}, options, kStd}, kLambda).total.backward();
+    }
+  };
+  steps(50);
+  const double before = resident_mib();
+  steps(200);
+  // One step's graph holds well over 100 KiB: were it kept, 200 of them would take more than 20 MiB.
+  EXPECT_LT(resident_mib() - before, 4.0);
+}
+
+}  // namespace
+}  // namespace steadyiqa::objective

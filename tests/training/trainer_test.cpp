@@ -1,0 +1,197 @@
+#include "training/trainer.h"
+
+#include "base/digest.h"
+#include "base/expect_error.h"
+#include "checkpoint/model_file.h"
+#include "scoring/score_set.h"
+#include "stats/correlation.h"
+#include "training/tiny_run.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace steadyiqa::training {
+namespace {
+
+using ::steadyiqa::testing::error_message;
+using ::steadyiqa::testing::tiny_data;
+using ::steadyiqa::testing::tiny_recipe;
+
+class Training : public ::steadyiqa::testing::TinyRun {};
+
+TEST_F(Training, ReducesTheLoss) {
+  auto recipe = tiny_recipe();
+  recipe.run.epochs = 8;
+  train(recipe, "run");
+  const auto epochs = log("run", /*epochs_only=*/true);
+  ASSERT_EQ(epochs.size(), 8U);
+  EXPECT_LT(epochs.back().at("loss").get<double>(), 0.8 * epochs.front().at("loss").get<double>());
+}
+
+TEST_F(Training, LeavesEverythingThatTheDirectoryPromises) {
+  const auto result = train(tiny_recipe(), "run");
+  Recipe recipe;
+  apply_recipe_file(recipe, folder() / "run" / "recipe.toml");
+  EXPECT_EQ(recipe_to_json(recipe), recipe_to_json(tiny_recipe()));
+  // 16 images x 2 crops in batches of 8: 4 steps an epoch.
+  const auto lines = log("run");
+  ASSERT_EQ(lines.size(), 10U);
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    EXPECT_EQ(lines[i].at("epoch"), i / 5);
+    EXPECT_EQ(lines[i].contains("step"), i % 5 != 4);
+    EXPECT_EQ(lines[i].contains("srocc"), i % 5 == 4);
+  }
+  for (const auto& path : {result.best, result.last}) {
+    const auto model = checkpoint::load_model(path);
+    EXPECT_TRUE(model.scorer.options().scale.calibrated);
+    EXPECT_EQ(model.scorer.options().crop, testing::kTinyCrop);
+    EXPECT_EQ(model.provenance.recipe, recipe_to_json(recipe));
+    EXPECT_EQ(model.provenance.training.at("data_digest"), tiny_data().train.digest());
+  }
+}
+
+TEST_F(Training, CalibratesTheBestModelOnTheTrainingSet) {
+  auto recipe = tiny_recipe();
+  recipe.run.epochs = 4;
+  const auto result = train(recipe, "run");
+  const auto data = tiny_data();
+  const auto model = checkpoint::load_model(result.best);
+  const auto expected = scoring::fit_scale(model.scorer, data.train, 1000);
+  EXPECT_EQ(model.scorer.options().scale.calibration.slope, expected.calibration.slope);
+  EXPECT_EQ(model.scorer.options().scale.calibration.intercept, expected.calibration.intercept);
+  // And the best is the best by the log, measured again from its file.
+  double best = -2;
+  for (const auto& epoch : log("run", /*epochs_only=*/true)) {
+    best = std::max(best, epoch.at("srocc").get<double>());
+  }
+  const auto raw = scoring::raw_scores(model.scorer, *data.selection, "test");
+  EXPECT_DOUBLE_EQ(stats::srocc(raw, scoring::mos_0_100(*data.selection)), best);
+  EXPECT_EQ(result.best_srocc, best);
+  EXPECT_EQ(model.provenance.training.at("epoch"), result.best_epoch);
+}
+
+TEST_F(Training, TheSameSeedGivesTheSameBytesAndAnotherDoesNot) {
+  auto recipe = tiny_recipe();
+  recipe.regulariser.regulariser = objective::RegulariserKind::kNt;
+  const auto first = train(recipe, "first");
+  const auto second = train(recipe, "second");
+  EXPECT_EQ(sha256_file(first.last), sha256_file(second.last));
+  EXPECT_EQ(sha256_file(first.best), sha256_file(second.best));
+  EXPECT_EQ(log("first"), log("second"));
+  auto other = recipe;
+  other.run.seed = 6;
+  const auto third = checkpoint::load_model(train(other, "third").last);
+  EXPECT_FALSE(torch::equal(third.scorer.network().parameters().front(),
+                            checkpoint::load_model(first.last).scorer.network().parameters().front()));
+}
+
+TEST_F(Training, TheRegulariserEntersTheTraining) {
+  auto recipe = tiny_recipe();
+  recipe.run.epochs = 4;
+  recipe.regulariser.regulariser = objective::RegulariserKind::kNt;
+  recipe.regulariser.lambda = 0.1;
+  train(recipe, "nt");
+  const auto epochs = log("nt", /*epochs_only=*/true);
+  EXPECT_GT(epochs.front().at("penalty").get<double>(), 0);
+  EXPECT_LT(epochs.back().at("gradient_norm").get<double>(), 0.7 * epochs.front().at("gradient_norm").get<double>());
+}
+
+TEST_F(Training, StartsAtTheMeanMosUnlessToldOtherwise) {
+  auto recipe = tiny_recipe();
+  const auto data = tiny_data();
+  double mean = 0;
+  for (const auto& sample : data.train.samples) {
+    mean += sample.mos / static_cast<double>(data.train.samples.size());
+  }
+  const auto bias = [&](const models::Scorer& scorer) {
+    return testing::parameter(scorer.network(), "head.2.bias").item<double>();
+  };
+  EXPECT_NEAR(bias(make_scorer(recipe, data.train)), mean, 1e-4);
+  recipe.optimiser.bias_to_mean = false;
+  EXPECT_LT(std::abs(bias(make_scorer(recipe, data.train))), 1.0);
+  // A whole model to start from keeps its own bias.
+  const auto model = folder() / "model.safetensors";
+  checkpoint::save_model(model, testing::tiny_scorer(12.5), {});
+  recipe.optimiser.bias_to_mean = true;
+  recipe.model.init = model.string();
+  EXPECT_EQ(bias(make_scorer(recipe, data.train)), 12.5);
+}
+
+TEST_F(Training, FrozenBatchNormKeepsItsStatistics) {
+  auto recipe = tiny_recipe();
+  recipe.run.epochs = 1;
+  recipe.optimiser.batch_norm = objective::BatchNormMode::kFrozen;
+  const auto frozen = checkpoint::load_model(train(recipe, "frozen").last);
+  recipe.optimiser.batch_norm = objective::BatchNormMode::kTrain;
+  const auto trained = checkpoint::load_model(train(recipe, "trained").last);
+  const auto running_mean = [](const checkpoint::LoadedModel& model) {
+    return model.scorer.network().named_buffers()["features.0.1.running_mean"];
+  };
+  EXPECT_EQ(running_mean(frozen).abs().max().item<float>(), 0.0F);
+  EXPECT_GT(running_mean(trained).abs().max().item<float>(), 0.0F);
+}
+
+TEST_F(Training, ADirectoryThatHoldsARunNeedsResume) {
+  auto recipe = tiny_recipe();
+  recipe.run.epochs = 1;
+  train(recipe, "run");
+  const auto message = error_message(ErrorKind::kUsage, [&] { train(recipe, "run"); });
+  EXPECT_NE(message.find("--resume"), std::string::npos) << message;
+}
+
+TEST_F(Training, ResumeWithAnotherRecipeNamesTheKey) {
+  auto recipe = tiny_recipe();
+  recipe.run.epochs = 1;
+  train(recipe, "run");
+  recipe.optimiser.lr = 1e-3;
+  const auto message = error_message(ErrorKind::kUsage, [&] { train(recipe, "run", /*resume=*/true); });
+  EXPECT_NE(message.find("/recipe/optimiser/lr"), std::string::npos) << message;
+}
+
+TEST_F(Training, ResumeWithOtherDataIsAnError) {
+  auto recipe = tiny_recipe();
+  recipe.run.epochs = 1;
+  train(recipe, "run");
+  auto data = tiny_data();
+  data.train.samples.pop_back();
+  const auto message =
+      error_message(ErrorKind::kUsage, [&] { training::train(recipe, data, folder() / "run", /*resume=*/true); });
+  EXPECT_NE(message.find("/train"), std::string::npos) << message;
+}
+
+TEST_F(Training, SelectionNeedsItsSet) {
+  auto data = tiny_data();
+  data.selection.reset();
+  auto recipe = tiny_recipe();
+  recipe.run.epochs = 1;
+  const auto message =
+      error_message(ErrorKind::kUsage, [&] { training::train(recipe, data, folder() / "run", false); });
+  EXPECT_NE(message.find("validation"), std::string::npos) << message;
+  recipe.run.select = Selection::kLast;
+  const auto result = training::train(recipe, data, folder() / "last", false);
+  EXPECT_TRUE(std::isnan(result.best_srocc));
+  EXPECT_EQ(sha256_file(result.best), sha256_file(result.last));
+}
+
+TEST_F(Training, ALossThatIsNotFiniteStopsTheRun) {
+  auto recipe = tiny_recipe();
+  recipe.optimiser.lr = 1e30;
+  const auto message = error_message(ErrorKind::kNumeric, [&] { train(recipe, "run"); });
+  EXPECT_NE(message.find("not finite"), std::string::npos) << message;
+  EXPECT_FALSE(std::filesystem::exists(folder() / "run" / "last.safetensors"));
+}
+
+TEST_F(Training, AMissingImageIsToldBeforeAnyWork) {
+  auto data = tiny_data();
+  data.train.samples[3].path = folder() / "absent.png";
+  const auto message =
+      error_message(ErrorKind::kInput, [&] { training::train(tiny_recipe(), data, folder() / "run", false); });
+  EXPECT_NE(message.find("absent.png"), std::string::npos) << message;
+  EXPECT_FALSE(std::filesystem::exists(folder() / "run"));
+}
+
+}  // namespace
+}  // namespace steadyiqa::training
