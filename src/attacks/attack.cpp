@@ -17,7 +17,7 @@ const FieldTable<AttackOptions>& attack_fields() {
             {.help = "size of one step; 0 = the attack's default", .unit = "[0,1] pixels", .min = 0, .max = 1}),
       field("direction", &A::direction, {"up", "down", "mid", "mid-raw", "both"},
             {.help = "which way the score is pushed; mid: away from the far end, by the calibrated score against 50"}),
-      field("attack-unit", &A::unit, {"image", "crop"},
+      field("unit", &A::unit, {"image", "crop"},
             {.help = "image: one shared perturbation; crop: each crop on its own (the authors' protocol)"}),
   };
   return kFields;

@@ -3,6 +3,7 @@
 #include "cli/common.h"
 
 #include "base/log.h"
+#include "base/text.h"
 
 #include <c10/util/Exception.h>
 
@@ -18,6 +19,34 @@ int report_error(const std::string& message, int code) {
   std::fflush(stdout);
   fmt::print(stderr, "steadyiqa: {}\n", message);
   return code;
+}
+
+/// The first word that nothing understands, with the nearest one known: CLI11 would sooner tell what is missing. ""
+/// when there is none.
+std::string unknown_word(const CLI::App& app) {
+  const auto words = app.remaining(/*recurse=*/true);
+  if (words.empty()) {
+    return "";
+  }
+  const auto parsed = app.get_subcommands();
+  const bool is_flag = words.front().starts_with("-");
+  std::vector<std::string> known;
+  if (is_flag) {
+    for (const CLI::App* place : {&app, parsed.empty() ? &app : static_cast<const CLI::App*>(parsed.front())}) {
+      for (const auto* option : place->get_options()) {
+        known.push_back(option->get_name());
+      }
+    }
+  } else if (parsed.empty()) {
+    for (const auto* command : app.get_subcommands({})) {
+      known.push_back(command->get_name());
+    }
+  }
+  const auto* what = is_flag ? "option" : parsed.empty() ? "command" : "argument";
+  const auto word = one_line(words.front());
+  const auto nearest = known.empty() ? "" : suggestion(word, known);
+  // A list of all options would be longer than --help.
+  return fmt::format("unknown {} '{}'{}", what, word, is_flag && !nearest.starts_with(" (did") ? "" : nearest);
 }
 
 int run_command(const std::vector<Command>& commands) {
@@ -64,7 +93,9 @@ int run_cli(int argc, char** argv) {
     if (error.get_exit_code() == 0) {
       return app.exit(error);  // --help and --version
     }
-    return report_error(first_line(error.what()) + " (see steadyiqa --help)", static_cast<int>(ErrorKind::kUsage));
+    const auto unknown = unknown_word(app);
+    return report_error((unknown.empty() ? first_line(error.what()) : unknown) + " (see steadyiqa --help)",
+                        static_cast<int>(ErrorKind::kUsage));
   } catch (const Error& error) {
     return report_error(error.what(), error.exit_code());
   }

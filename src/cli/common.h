@@ -80,7 +80,7 @@ struct DataFlags {
   [[nodiscard]] data::Dataset open() const;
 };
 
-/// --attack NAME[:key=value,...] (repeatable), --eps (repeatable), --direction, --attack-unit, --steps, --step-size.
+/// --attack NAME[:key=value,...] (repeatable), --eps (repeatable), --direction, --unit, --steps, --step-size.
 struct AttackFlags {
   std::vector<std::string> names;
   std::vector<std::string> budgets;

@@ -22,7 +22,8 @@ namespace steadyiqa::cli {
 namespace {
 
 constexpr std::size_t kPictureRows = 4;
-constexpr double kDemoLambda = 1e-3;
+constexpr double kDemoLambda = 3e-3;
+constexpr std::int64_t kFreezeEpoch = 4;  // BatchNorm settles first; then it is frozen and NT sets in
 constexpr double kDemoEpsilon = 2.0 / 255.0;
 
 struct DemoFlags {
@@ -50,6 +51,8 @@ training::Recipe demo_recipe(const DemoFlags& flags, bool nt) {
   recipe.optimiser.head_ratio = 1.0;
   recipe.optimiser.weight_decay = 0;
   recipe.optimiser.schedule = training::ScheduleKind::kCosine;
+  recipe.optimiser.batch_norm = objective::BatchNormMode::kFrozen;
+  recipe.optimiser.batch_norm_epochs = kFreezeEpoch;
   recipe.loss.plcc_weight = 10.0;
   recipe.scoring.count = 4;
   recipe.run.epochs = flags.epochs > 0 ? flags.epochs : 16;
@@ -59,7 +62,8 @@ training::Recipe demo_recipe(const DemoFlags& flags, bool nt) {
     recipe.regulariser.regulariser = objective::RegulariserKind::kNt;
     recipe.regulariser.lambda = kDemoLambda;
     recipe.regulariser.gradient = objective::NormGradient::kExact;
-    recipe.regulariser.batch_norm = objective::BatchNormMode::kTrain;
+    recipe.regulariser.relative_to = objective::RelativeTo::kRelative;
+    recipe.regulariser.start_epoch = kFreezeEpoch;
     recipe.regulariser.ramp_epochs = 4;
   }
   return recipe;

@@ -6,6 +6,7 @@
 #include "evaluation/evaluate.h"
 #include "parallel/runtime.h"
 #include "report/csv.h"
+#include "report/frontier.h"
 #include "report/table.h"
 
 namespace steadyiqa::cli {
@@ -19,6 +20,7 @@ struct EvaluateFlags {
   std::string set = "test";
   std::string json_file;
   std::string csv_file;
+  std::string plot_file;
   std::int64_t limit = 0;
   bool json = false;
   int threads = 0;
@@ -59,6 +61,9 @@ int run_evaluate(const EvaluateFlags& flags) {
   if (!flags.csv_file.empty()) {
     write_file_atomic(flags.csv_file, report::images_csv(evaluations));
   }
+  if (!flags.plot_file.empty()) {
+    image::write_png(flags.plot_file, report::frontier_picture(evaluations));
+  }
   print(flags.json ? json.dump() + "\n" : report::evaluation_table(evaluations));
   return 0;
 }
@@ -78,6 +83,7 @@ Command add_evaluate(CLI::App& app) {
   sub->add_flag("--json", flags->json, "everything as one JSON object on stdout");
   sub->add_option("--json-file", flags->json_file, "write it to a file, too, with per-image rows");
   sub->add_option("--csv", flags->csv_file, "write per-image rows to a CSV file");
+  sub->add_option("--plot", flags->plot_file, "PNG: clean SROCC against SROCC under the first attack, by lambda");
   sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
   return {sub, [flags] { return run_evaluate(*flags); }};
 }

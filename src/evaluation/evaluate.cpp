@@ -15,6 +15,16 @@ namespace {
 
 constexpr int kSsimWindow = 11;  // a smaller image has no SSIM
 
+/// What the file says of the regulariser it was trained with; other files' recipes are not ours to trust.
+void describe_training(const nlohmann::json& recipe, Evaluation& e) {
+  const auto section = recipe.value("regulariser", nlohmann::json::object());
+  const auto text = [&](const char* key) { return section.value(key, std::string("?")); };
+  if (section.is_object() && text("regulariser") == "nt") {
+    e.regulariser = fmt::format("{}, {}, {}", text("relative-to"), text("gradient"), text("penalty"));
+    e.lambda = section.value("lambda", 0.0);
+  }
+}
+
 Evaluation describe(const checkpoint::LoadedModel& model, const std::string& model_path, const data::Dataset& dataset) {
   const auto& options = model.scorer.options();
   Evaluation e;
@@ -26,6 +36,7 @@ Evaluation describe(const checkpoint::LoadedModel& model, const std::string& mod
   e.calibration = options.scale.calibration;
   const auto crops = options_to_json(options.crops, models::crop_policy_fields());
   e.crops = fmt::format("{} {} of {}px", crops.at("crops").get<std::string>(), options.crops.count, options.crop);
+  describe_training(model.provenance.recipe, e);
   e.data_name = dataset.name;
   e.data_digest = dataset.digest();
   return e;
@@ -38,7 +49,7 @@ AttackDescription describe(const attacks::AttackOptions& options) {
           .levels = attacks::budget_levels(options.epsilon),
           .steps = options.attack == "fgsm" ? 1 : options.steps,
           .direction = json.at("direction").get<std::string>(),
-          .unit = json.at("attack-unit").get<std::string>()};
+          .unit = json.at("unit").get<std::string>()};
 }
 
 /// Mean fidelity of the attacked pixels (one image, or each of its crops) to the clean ones.

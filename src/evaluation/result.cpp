@@ -125,6 +125,8 @@ nlohmann::json to_json(const Evaluation& e, bool images) {
                           {{"path", e.model_path},
                            {"sha256", e.model_sha256},
                            {"name", e.model_name},
+                           {"regulariser", e.regulariser},
+                           {"lambda", e.lambda},
                            {"score", e.score_name},
                            {"calibrated", e.calibrated},
                            {"calibration", {{"slope", e.calibration.slope}, {"intercept", e.calibration.intercept}}},

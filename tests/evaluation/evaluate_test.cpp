@@ -97,7 +97,7 @@ TEST_F(Evaluate, GradientNormIsInPixelUnitsOfTheCalibratedScore) {
     const double up = raw_score(loaded.scorer, images[i] + kStep * gradient.sign());
     const double down = raw_score(loaded.scorer, images[i] - kStep * gradient.sign());
     const double slope = std::abs(up - down) * 20.0 / (2 * kStep);
-    EXPECT_NEAR(evaluations[0].images[i].gradient_l1 / slope, 1.0, 0.02);
+    EXPECT_NEAR(evaluations[0].images[i].gradient_l1 / slope, 1.0, 0.05);
   }
 }
 

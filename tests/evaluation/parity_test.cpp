@@ -58,7 +58,7 @@ void expect_near(const nlohmann::json& values, const nlohmann::json& golden, dou
 }
 
 TEST(Parity, HyperIqaComputesWhatTheAuthorsCodeComputes) {
-  parallel::configure_threads();
+  parallel::configure_threads(1);  // threads that wait for each other crawl where tests run side by side
   const auto golden = nlohmann::json::parse(kGolden);
   const auto values = parity_values({});
   EXPECT_EQ(values.at("seed"), 9999);
