@@ -64,14 +64,12 @@ class RecordReader {
   }
 
  private:
+  /// The next line; split_csv_line drops a carriage return at its end.
   std::string_view take_line() {
     const std::size_t end = std::min(rest_.find('\n'), rest_.size());
-    std::string_view line = rest_.substr(0, end);
+    const std::string_view line = rest_.substr(0, end);
     rest_.remove_prefix(std::min(end + 1, rest_.size()));
     ++line_;
-    if (line.ends_with('\r')) {
-      line.remove_suffix(1);
-    }
     return line;
   }
 

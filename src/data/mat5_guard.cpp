@@ -17,7 +17,7 @@ namespace {
 using Bytes = std::span<const std::byte>;
 
 constexpr std::size_t kHeaderBytes = 128;
-constexpr std::size_t kMaxUnpackedBytes = 64ULL << 20U;
+constexpr std::size_t kMaxUnpackedBytes = 8ULL << 20U;
 constexpr std::uint32_t kMatrixType = 14;
 constexpr std::uint32_t kCompressedType = 15;
 constexpr std::uint32_t kCellClass = 1;

@@ -38,8 +38,8 @@ class TinyNetwork : public models::Network {
 /// Hash weights, float64, in eval mode.
 inline std::shared_ptr<TinyNetwork> tiny_network() {
   auto network = std::make_shared<TinyNetwork>();
-  network->to(torch::kFloat64);
   models::fill_hash_weights(*network);
+  network->to(torch::kFloat64);  // afterwards: it turns BatchNorm's batch counts into floating point, too
   network->eval();
   return network;
 }
