@@ -207,7 +207,7 @@ std::string demo_table(std::span<const Evaluation> baseline, std::span<const Eva
   rows.push_back(demo_row({"SROCC to MOS", Better::kHigher, 4}, a.clean.srocc, b.clean.srocc));
   rows.push_back(demo_row({"PLCC to MOS", Better::kHigher, 4}, a.clean.plcc, b.clean.plcc));
   rows.push_back(
-      demo_row({"gradient l1 norm, points per pixel unit", Better::kLower, 1}, a.mean_gradient_l1, b.mean_gradient_l1));
+      demo_row({"gradient l1 norm, points/[0,1]px", Better::kLower, 1}, a.mean_gradient_l1, b.mean_gradient_l1));
   for (const auto& attack : list_attacks(baseline)) {
     add_attack_rows(rows, attack, measures_of(models[0], attack), measures_of(models[1], attack));
   }

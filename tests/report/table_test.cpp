@@ -167,7 +167,7 @@ TEST(DemoTable, SaysWhoIsBetterAtEachMeasure) {
   const std::string table = demo_table({&e[0], 1}, {&e[1], 1});
   EXPECT_EQ(words(table, "SROCC to MOS", 0), "SROCC to MOS ↑ 0.8533 0.8412 -0.0121 ← baseline");
   EXPECT_EQ(words(table, "PLCC to MOS", 0), "PLCC to MOS ↑ 0.8701 0.8701 0.0000 equal");
-  EXPECT_EQ(words(table, "gradient"), "gradient l1 norm, points per pixel unit ↓ 2512.4 401.2 -2111.2 → NT");
+  EXPECT_EQ(words(table, "gradient"), "gradient l1 norm, points/[0,1]px ↓ 2512.4 401.2 -2111.2 → NT");
   EXPECT_EQ(words(table, "mean score change"), "mean score change, points ↓ 22.26 5.35 -16.91 → NT");
   EXPECT_EQ(words(table, "/ spread"), "score change / spread of scores ↓ 1.290 0.310 -0.980 → NT");
   EXPECT_EQ(words(table, "robustness R"), "robustness R (ln) ↑ 0.612 0.612 0.000 equal");
@@ -184,11 +184,15 @@ TEST(DemoTable, ANaNHasNoWinner) {
 
 TEST(DemoTable, LinesAreOfOneWidth) {
   const auto e = two_models();
-  for (const auto& line : lines(demo_table({&e[0], 1}, {&e[1], 1}))) {
+  const auto table = lines(demo_table({&e[0], 1}, {&e[1], 1}));
+  int framed = 0;
+  for (const auto& line : table) {
     if (line.starts_with("│") || line.starts_with("├")) {
-      EXPECT_EQ(code_points(line), 88U) << line;
+      EXPECT_EQ(code_points(line), code_points(table[0])) << line;
+      ++framed;
     }
   }
+  EXPECT_EQ(framed, 15);
 }
 
 }  // namespace
