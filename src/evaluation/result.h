@@ -67,8 +67,8 @@ struct AttackDescription {
 struct Evaluation {
   std::string model_path;
   std::string model_sha256;
-  std::string model_name;  ///< e.g. "hyperiqa/mobilenet_v2"
-  std::string score_name;  ///< what the scores are calibrated to
+  std::string model_name;            ///< e.g. "hyperiqa/mobilenet_v2"
+  std::string score_name;            ///< what the scores are calibrated to
   std::string regulariser = "none";  ///< of its training, e.g. "relative, finite-difference, squared"
   double lambda = 0;                 ///< its weight; 0 = none
   bool calibrated = false;

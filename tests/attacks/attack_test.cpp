@@ -263,8 +263,8 @@ TEST(EightBitRounding, MovesByWholeLevelsWithinBudget) {
   // In grey levels, each column clean / proposed / expected with a budget of 2 levels. The last two clean values lie
   // between levels (an enlarged crop): the result must not be further than 2 from them either.
   const auto clean = torch::tensor({10.0, 10.0, 10.0, 1.0, 254.0, 255.0, 10.4, 10.6}) / 255.0;
-  const auto proposed = torch::tensor({12.4, 7.0, 10.4, -1.0, 256.0, 255.0, 12.7, 8.4}) / 255.0;
-  const auto expected = torch::tensor({12.0, 8.0, 10.0, 0.0, 255.0, 255.0, 12.0, 9.0}) / 255.0;
+  const auto proposed = torch::tensor({12.4, 7.0, 10.4, -1.0, 256.0, 255.0, 8.0, 13.0}) / 255.0;
+  const auto expected = torch::tensor({12.0, 8.0, 10.0, 0.0, 255.0, 255.0, 9.0, 12.0}) / 255.0;
   EXPECT_TRUE(torch::equal(round_to_8_bit(proposed, clean, 2), expected)) << round_to_8_bit(proposed, clean, 2) * 255.0;
 }
 
