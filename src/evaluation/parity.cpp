@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 namespace steadyiqa::evaluation {
@@ -96,7 +97,9 @@ nlohmann::json mode_values(models::Network& network, const torch::Tensor& x, con
 double relative_difference(const nlohmann::json& value, const nlohmann::json& golden, const std::string& where) {
   if (golden.is_number()) {
     const double expected = golden.get<double>();
-    return std::abs(value.get<double>() - expected) / std::max(std::abs(expected), 1e-12);
+    const double difference = std::abs(value.get<double>() - expected) / std::max(std::abs(expected), 1e-12);
+    // std::max below would pass over a NaN
+    return std::isfinite(difference) ? difference : std::numeric_limits<double>::infinity();
   }
   double largest = 0;
   for (const auto& item : golden.items()) {

@@ -132,6 +132,11 @@ Objective training_objective(models::Network& network, const torch::Tensor& x, c
     frozen.emplace(network);
   }
   const bool exact = regulariser.gradient == NormGradient::kExact;
+  if (exact && models::batch_norm_training(network)) {
+    // libtorch's forward-mode formula of BatchNorm takes the batch's statistics as constants when the tangent is
+    // differentiated by parameters (pytorch#81293): the penalty would be right and its gradient wrong.
+    fail_usage("regulariser gradient = exact needs batch-norm = frozen in the regulariser's passes");
+  }
   const bool shared = !predictions.defined();
   // The exact form's tangent pass gives the clean scores anew, so the input gradient's own graph need not be kept.
   const auto at_x = models::input_gradient(forward, x, /*keep_graph=*/!exact);

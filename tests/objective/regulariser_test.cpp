@@ -75,7 +75,7 @@ TEST(Regulariser, ParameterGradientsAgreeWithNumericalDifferentiation) {
     network->train(training);
     for (const auto gradient : kGradients) {
       if (training && gradient == NormGradient::kExact) {
-        continue;  // wrong there: see DISABLED_ExactFormParameterGradientsWithBatchStatistics
+        continue;  // libtorch is wrong there; training_objective refuses it
       }
       for (const auto penalty : {Penalty::kSquared, Penalty::kL1}) {
         for (const auto relative_to : {RelativeTo::kAbsolute, RelativeTo::kRelative}) {
@@ -93,14 +93,6 @@ TEST(Regulariser, ParameterGradientsAgreeWithNumericalDifferentiation) {
       }
     }
   }
-}
-
-// libtorch's forward-mode formula of BatchNorm takes the batch's mean and deviation as constants when the tangent is
-// differentiated by parameters (pytorch#81293, #196699), so this fails; to be enabled when the exact form handles it.
-TEST(Regulariser, DISABLED_ExactFormParameterGradientsWithBatchStatistics) {
-  const auto network = tiny_network();
-  network->train();
-  expect_parameter_gradients_match(*network, nt(NormGradient::kExact));
 }
 
 // The value is right in training mode, too: the derivative of each score along v, batch statistics moving along.
