@@ -67,6 +67,9 @@ TEST(TrainingObjective, WithoutWeightIsTheLossAlone) {
 TEST(TrainingObjective, SharedCleanPassGivesTheSeparateOnesGradients) {
   for (const bool training : {false, true}) {  // eval mode: BatchNorm frozen; training: batch statistics in both
     for (const auto gradient : kGradients) {
+      if (training && gradient == NormGradient::kExact) {
+        continue;  // refused, see below
+      }
       SCOPED_TRACE(fmt::format("training {} gradient {}", training, static_cast<int>(gradient)));
       const auto network = tiny_network();
       network->train(training);
