@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <csignal>
 #include <cstdio>
 
@@ -19,14 +20,22 @@ namespace {
 using std::chrono::duration;
 using std::chrono::steady_clock;
 
-std::atomic<ProgressMode> mode_now{ProgressMode::kAuto};
-std::atomic<bool> bar_on_line{false};  // a bar stands on the terminal's last line
-std::atomic<bool> interrupt_seen{false};
+/// What the process has one of.
+struct ProcessState {
+  std::atomic<ProgressMode> mode{ProgressMode::kAuto};
+  std::atomic<bool> bar_on_line{false};  ///< a bar stands on the terminal's last line
+  std::atomic<bool> interrupted{false};
+};
 static_assert(std::atomic<bool>::is_always_lock_free, "the signal handler needs it");
+
+ProcessState& process() {
+  static constinit ProcessState state;  // no guard at run time: the signal handler comes here, too
+  return state;
+}
 
 /// The mode with kAuto resolved; kAuto now means sparse lines.
 ProgressMode resolved_mode() {
-  const ProgressMode mode = mode_now.load();
+  const ProgressMode mode = process().mode;
   return mode == ProgressMode::kAuto && ::isatty(STDERR_FILENO) != 0 ? ProgressMode::kBar : mode;
 }
 
@@ -51,7 +60,7 @@ std::string clock_text(double seconds) {
   if (!(seconds < kLongest)) {
     return "-";
   }
-  const auto whole = static_cast<std::int64_t>(seconds + 0.5);
+  const auto whole = std::llround(seconds);
   const std::string tail = fmt::format("{:02}:{:02}", whole / 60 % 60, whole % 60);
   return whole >= 3600 ? fmt::format("{}:{}", whole / 3600, tail) : tail;
 }
@@ -106,11 +115,11 @@ void draw_bar(const std::string& label, const State& state, const std::string& t
   const std::string line = fmt::format("{} {}{}", label, bar, text).substr(0, terminal_columns() - 1);
   fmt::print(stderr, "\r\033[K{}{}", line, last ? "\n" : "");
   std::fflush(stderr);
-  bar_on_line = !last;
+  process().bar_on_line = !last;
 }
 
 extern "C" void on_interrupt(int) {
-  interrupt_seen.store(true);
+  process().interrupted.store(true);
   // From now on either signal ends the process.
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
@@ -118,12 +127,12 @@ extern "C" void on_interrupt(int) {
 
 }  // namespace
 
-void set_progress_mode(ProgressMode mode) { mode_now = mode; }
+void set_progress_mode(ProgressMode mode) { process().mode = mode; }
 
-ProgressMode progress_mode() { return mode_now; }
+ProgressMode progress_mode() { return process().mode; }
 
 void log_message(std::string_view level, std::string_view message) {
-  const ProgressMode mode = mode_now;
+  const ProgressMode mode = process().mode;
   if (mode == ProgressMode::kQuiet && (level == "info" || level == "debug")) {
     return;
   }
@@ -132,13 +141,13 @@ void log_message(std::string_view level, std::string_view message) {
     print_json({{"event", "log"}, {"level", level}, {"message", line}});
     return;
   }
-  if (bar_on_line) {
+  if (process().bar_on_line) {
     fmt::print(stderr, "\r\033[K");
   }
   logger().log(spdlog::level::from_str(std::string(level)), spdlog::string_view_t(line.data(), line.size()));
 }
 
-Progress::Progress(std::string label, std::int64_t total, std::string unit)
+Progress::Progress(std::string_view label, std::int64_t total, std::string_view unit)
     : label_(one_line(label)), unit_(one_line(unit)), total_(total), start_(steady_clock::now()), last_draw_(start_) {
   const ProgressMode mode = resolved_mode();
   if (mode == ProgressMode::kBar || mode == ProgressMode::kJson) {
@@ -208,6 +217,6 @@ void install_interrupt_handler() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool interrupted() { return interrupt_seen; }
+bool interrupted() { return process().interrupted; }
 
 }  // namespace steadyiqa

@@ -35,7 +35,7 @@ void log_warning(fmt::format_string<Args...> format, Args&&... args) {
 class Progress {
  public:
   /// `total` in units of `unit` ("images", "steps"); 0 = unknown.
-  Progress(std::string label, std::int64_t total, std::string unit = "items");
+  Progress(std::string_view label, std::int64_t total, std::string_view unit = "items");
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

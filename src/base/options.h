@@ -58,7 +58,7 @@ nlohmann::json parse_flag_text(std::string_view text);
 
 /// A field for a bool, integer, floating-point or std::string member.
 template <class S, class T>
-Field<S> field(std::string name, T S::*member, FieldInfo info) {
+Field<S> field(const std::string& name, T S::*member, const FieldInfo& info) {
   Field<S> f;
   f.name = name;
   f.info = info;
@@ -89,11 +89,11 @@ Field<S> field(std::string name, T S::*member, FieldInfo info) {
 
 /// A field for an enum class member whose values are 0, 1, ... in the order of `names`.
 template <class S, class E>
-requires std::is_enum_v<E> Field<S> field(std::string name, E S::*member, std::vector<std::string> names,
-                                          FieldInfo info) {
+requires std::is_enum_v<E> Field<S> field(const std::string& name, E S::*member, const std::vector<std::string>& names,
+                                          const FieldInfo& info) {
   Field<S> f;
   f.name = name;
-  f.info = std::move(info);
+  f.info = info;
   f.choices = names;
   f.is_text = true;
   f.get = [member, names](const S& s) { return nlohmann::json(names.at(static_cast<std::size_t>(s.*member))); };

@@ -61,6 +61,7 @@ struct AttackDescription {
   std::int64_t steps = 1;
   std::string direction;
   std::string unit;
+  bool operator==(const AttackDescription&) const = default;
 };
 
 /// One model on one set, with or without an attack.

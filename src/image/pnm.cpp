@@ -8,7 +8,7 @@
 namespace steadyiqa::image {
 namespace {
 
-bool is_blank(std::uint32_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_blank(std::uint32_t c) { return c == std::uint32_t{' '} || (c >= std::uint32_t{'\t'} && c <= std::uint32_t{'\r'}); }
 
 /// The header's next number; blanks and #comments before it and the one character after it are consumed.
 std::optional<std::int64_t> next_number(ByteReader& reader, std::uint64_t& at) {
@@ -24,7 +24,7 @@ std::optional<std::int64_t> next_number(ByteReader& reader, std::uint64_t& at) {
   std::int64_t value = 0;
   bool any = false;
   for (; c >= '0' && c <= '9'; c = reader.u8(at++)) {
-    value = value * 10 + (c - '0');
+    value = value * 10 + static_cast<std::int64_t>(c - std::uint32_t{'0'});
     any = true;
     if (value > kTooLarge) {
       return std::nullopt;

@@ -33,8 +33,8 @@ Taps make_taps(int in, int out) {
   std::vector<double> weights(taps.stride);
   for (int o = 0; o < out; ++o) {
     const double center = (o + 0.5) * scale;
-    const int low = std::max(static_cast<int>(center - support + 0.5), 0);
-    const int high = std::min(static_cast<int>(center + support + 0.5), in);
+    const int low = std::max(static_cast<int>(std::trunc(center - support + 0.5)), 0);
+    const int high = std::min(static_cast<int>(std::trunc(center + support + 0.5)), in);
     const int count = high - low;
     double sum = 0.0;
     for (int i = 0; i < count; ++i) {
@@ -44,7 +44,7 @@ Taps make_taps(int in, int out) {
     std::int32_t* target = &taps.weights[static_cast<std::size_t>(o) * taps.stride];
     for (int i = 0; i < count; ++i) {
       const double weight = sum != 0.0 ? weights[static_cast<std::size_t>(i)] / sum : 0.0;
-      target[i] = static_cast<std::int32_t>(0.5 + weight * (1 << kPrecisionBits));
+      target[i] = static_cast<std::int32_t>(std::trunc(0.5 + weight * (1 << kPrecisionBits)));
     }
     taps.first.push_back(low);
     taps.count.push_back(count);

@@ -15,11 +15,6 @@ namespace {
 using evaluation::AttackDescription;
 using evaluation::Evaluation;
 
-bool same_attack(const AttackDescription& a, const AttackDescription& b) {
-  const auto key = [](const AttackDescription& d) { return std::tie(d.name, d.epsilon, d.steps, d.direction, d.unit); };
-  return key(a) == key(b);
-}
-
 bool same_model(const Evaluation& a, const Evaluation& b) {
   return std::tie(a.model_path, a.model_sha256, a.model_name) == std::tie(b.model_path, b.model_sha256, b.model_name);
 }
@@ -62,7 +57,7 @@ std::string crops_text(const std::vector<ModelResults>& models) {
 
 const evaluation::AttackedMeasures* ModelResults::under(const AttackDescription& attack) const {
   for (const auto* e : evaluations) {
-    if (e->attack && e->attacked && same_attack(*e->attack, attack)) {
+    if (e->attacked && e->attack == attack) {
       return &*e->attacked;
     }
   }
@@ -111,8 +106,7 @@ std::vector<ModelResults> group_by_model(std::span<const Evaluation> evaluations
 std::vector<AttackDescription> list_attacks(std::span<const Evaluation> evaluations) {
   std::vector<AttackDescription> attacks;
   for (const auto& e : evaluations) {
-    const auto is_this = [&](const AttackDescription& a) { return same_attack(a, *e.attack); };
-    if (e.attack && std::ranges::none_of(attacks, is_this)) {
+    if (e.attack && std::ranges::find(attacks, *e.attack) == attacks.end()) {
       attacks.push_back(*e.attack);
     }
   }

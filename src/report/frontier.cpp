@@ -1,7 +1,6 @@
 #include "report/frontier.h"
 
 #include "base/error.h"
-#include "report/scatter.h"
 #include "report/table.h"
 
 #include <algorithm>
@@ -29,22 +28,22 @@ PlotSeries series_of(const std::string& name, const Evaluations& baselines, Eval
   return series;
 }
 
-bool same_attack(const evaluation::AttackDescription& a, const evaluation::AttackDescription& b) {
-  return a.name == b.name && a.epsilon == b.epsilon && a.steps == b.steps && a.direction == b.direction &&
-         a.unit == b.unit;
+const evaluation::Evaluation& first_attacked(std::span<const evaluation::Evaluation> evaluations) {
+  const auto first = std::ranges::find_if(evaluations, [](const auto& e) { return e.attack && e.attacked; });
+  if (first == evaluations.end()) {
+    fail_input("a frontier needs an attack");
+  }
+  return *first;
 }
 
 }  // namespace
 
-image::Image frontier_picture(std::span<const evaluation::Evaluation> evaluations) {
-  const auto first = std::ranges::find_if(evaluations, [](const auto& e) { return e.attack.has_value(); });
-  if (first == evaluations.end()) {
-    fail_input("a frontier needs an attack");
-  }
+std::vector<PlotSeries> frontier_series(std::span<const evaluation::Evaluation> evaluations) {
+  const auto& attack = first_attacked(evaluations).attack;
   Evaluations baselines;
   std::map<std::string, Evaluations> kinds;
   for (const auto& e : evaluations) {
-    if (e.attack && same_attack(*e.attack, *first->attack)) {
+    if (e.attacked && e.attack == attack) {
       (e.lambda > 0 ? kinds[e.regulariser] : baselines).push_back(&e);
     }
   }
@@ -55,10 +54,15 @@ image::Image frontier_picture(std::span<const evaluation::Evaluation> evaluation
   if (series.empty()) {
     series.push_back(series_of("no regulariser", baselines, {}));
   }
+  return series;
+}
+
+image::Image frontier_picture(std::span<const evaluation::Evaluation> evaluations) {
+  const auto& first = first_attacked(evaluations);
   PlotText text;
-  text.title = fmt::format("{}, {}, eps {}, {}", first->data_name, first->attack->name, epsilon_text(*first->attack),
-                           first->attack->direction);
-  return frontier_plot(text, series);
+  text.title = fmt::format("{}, {}, eps {}, {}", first.data_name, first.attack->name, epsilon_text(*first.attack),
+                           first.attack->direction);
+  return frontier_plot(text, frontier_series(evaluations));
 }
 
 }  // namespace steadyiqa::report
