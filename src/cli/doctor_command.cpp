@@ -29,10 +29,15 @@ struct DoctorFlags {
 };
 
 nlohmann::json runtime_json(const parallel::RuntimeInfo& info) {
-  return {{"libtorch", info.torch_version},    {"blas", info.blas},
-          {"threads", info.threads},           {"physical_cores", info.cores},
-          {"cpu_features", info.cpu_features}, {"onednn", info.onednn},
-          {"devices", info.devices},           {"matmul_gflops", std::round(info.matmul_gflops)}};
+  return {{"libtorch", info.torch_version},
+          {"blas", info.blas},
+          {"threads", info.threads},
+          {"physical_cores", info.cores},
+          {"blas_threads", info.blas_threads},
+          {"cpu_features", info.cpu_features},
+          {"onednn", info.onednn},
+          {"devices", info.devices},
+          {"matmul_gflops", std::round(info.matmul_gflops)}};
 }
 
 /// A side in pixels, 0 for anything that is none.

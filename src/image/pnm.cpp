@@ -8,7 +8,9 @@
 namespace steadyiqa::image {
 namespace {
 
-bool is_blank(std::uint32_t c) { return c == std::uint32_t{' '} || (c >= std::uint32_t{'\t'} && c <= std::uint32_t{'\r'}); }
+bool is_blank(std::uint32_t c) {
+  return c == std::uint32_t{' '} || (c >= std::uint32_t{'\t'} && c <= std::uint32_t{'\r'});
+}
 
 /// The header's next number; blanks and #comments before it and the one character after it are consumed.
 std::optional<std::int64_t> next_number(ByteReader& reader, std::uint64_t& at) {
@@ -17,7 +19,7 @@ std::optional<std::int64_t> next_number(ByteReader& reader, std::uint64_t& at) {
   while (!reader.failed() && (is_blank(c) || c == '#')) {
     while (c == '#' && !reader.failed()) {
       const std::uint32_t next = reader.u8(at++);
-      c = next == '\n' || next == '\r' ? ' ' : '#';
+      c = next == '\n' || next == '\r' ? std::uint32_t{' '} : std::uint32_t{'#'};
     }
     c = reader.u8(at++);
   }

@@ -38,8 +38,33 @@ int physical_cores() {
   return std::max<int>(1, static_cast<int>(cores.size()));
 }
 
+namespace {
+
+/// A function of the BLAS that libtorch runs on, null when that is not OpenBLAS.
+template <class Function>
+Function* openblas_function(const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
+}
+
+/// OpenBLAS has threads of its own, as many as there are cores whatever libtorch is told, and they wait by spinning: on
+/// a busy machine a matrix product then takes several times as long as on one thread.
+void configure_blas_threads(int threads) {
+  if (auto* set = openblas_function<void(int)>("openblas_set_num_threads")) {
+    set(threads);
+  }
+}
+
+int blas_threads() {
+  auto* get = openblas_function<int()>("openblas_get_num_threads");
+  return get == nullptr ? 0 : get();
+}
+
+}  // namespace
+
 void configure_threads(int threads) {
-  at::set_num_threads(threads > 0 ? threads : physical_cores());
+  const int count = threads > 0 ? threads : physical_cores();
+  at::set_num_threads(count);
+  configure_blas_threads(count);
   at::globalContext().setFlushDenormal(true);
   // Keep freed activation buffers: handing hundreds of MB back to the kernel and faulting them in again costs each
   // training step a visible part of its time.
@@ -111,6 +136,7 @@ RuntimeInfo runtime_info() {
   info.torch_version = TORCH_VERSION;
   info.blas = blas_library();
   info.threads = at::get_num_threads();
+  info.blas_threads = blas_threads();
   info.cores = physical_cores();
   info.cpu_features = cpu_features();
   info.onednn = at::hasMKLDNN();

@@ -11,7 +11,8 @@ namespace steadyiqa::parallel {
 /// Cores that this process may run on, hyper-threads of one core counted once. At least 1.
 [[nodiscard]] int physical_cores();
 
-/// Sets libtorch's threads (Debian's libtorch otherwise starts with one) and flushes denormals. 0 = physical_cores().
+/// Sets the threads of libtorch (Debian's otherwise starts with one) and of OpenBLAS, and flushes denormals. 0 =
+/// physical_cores().
 /// Call once, before any tensor work.
 void configure_threads(int threads = 0);
 
@@ -41,6 +42,7 @@ struct RuntimeInfo {
   std::string torch_version;
   std::string blas;  ///< the shared object that serves sgemm, e.g. "/usr/lib/.../libopenblas.so.0"
   int threads = 0;
+  int blas_threads = 0;  ///< of OpenBLAS; 0 = another library, not known
   int cores = 0;
   std::vector<std::string> cpu_features;  ///< of avx2, fma, avx512f, avx512_bf16, amx_bf16
   bool onednn = false;

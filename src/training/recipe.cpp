@@ -56,6 +56,12 @@ const FieldTable<RunSection>& run_fields() {
   static const FieldTable<R> kFields = {
       field("epochs", &R::epochs, {.help = "passes over the training set", .unit = "epochs", .min = 1, .max = 100000}),
       field("seed", &R::seed, {.help = "of every random choice of the run", .min = 0}),
+      field(
+          "average", &R::average,
+          {.help = "decay per step of a running average of the weights, which is then what is validated and saved; 0 = "
+                   "the weights themselves",
+           .min = 0,
+           .max = 0.99999}),
       field("select", &R::select, {"validation", "test", "last"},
             {.help = "which epoch becomes best.safetensors; test leaks and is for reproduction only"}),
       field("select-from", &R::select_from, {.help = "first epoch that may be selected", .unit = "epochs", .min = 0}),

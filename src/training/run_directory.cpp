@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kNetworkPrefix = "network.";
 constexpr const char* kOptimiserPrefix = "optimiser.";
+constexpr const char* kAveragePrefix = "average.";
 
 void add_prefixed(checkpoint::TensorMap& into, const std::string& prefix, const checkpoint::TensorMap& from) {
   for (const auto& [name, tensor] : from) {
@@ -77,6 +78,7 @@ std::optional<RunDirectory::Saved> RunDirectory::saved() const {
     }
     saved.network = without_prefix(file.tensors, kNetworkPrefix);
     saved.optimiser = without_prefix(file.tensors, kOptimiserPrefix);
+    saved.average = without_prefix(file.tensors, kAveragePrefix);
     return saved;
   } catch (const nlohmann::json::exception& error) {
     fail_input("{}: broken training state: {}", where, error.what());
@@ -87,6 +89,7 @@ void RunDirectory::save_state(const Saved& state) const {
   checkpoint::SafetensorsFile file;
   add_prefixed(file.tensors, kNetworkPrefix, state.network);
   add_prefixed(file.tensors, kOptimiserPrefix, state.optimiser);
+  add_prefixed(file.tensors, kAveragePrefix, state.average);
   const nlohmann::json json = {{"identity", identity_},
                                {"epochs_done", state.position.epochs_done},
                                {"best_epoch", state.position.best_epoch},

@@ -1,7 +1,7 @@
 // What a training run leaves on disk, written so that kill -9 at any point loses at most the epoch in hand.
 //   recipe.toml        the resolved recipe
 //   log.jsonl          one JSON object per logged step and per epoch
-//   state.safetensors  weights, optimiser, position: what --resume continues from, bit for bit
+//   state.safetensors  weights, their average, optimiser, position: what --resume continues from, bit for bit
 //   best.safetensors   the selected epoch's model     last.safetensors   the last epoch's model
 #pragma once
 
@@ -35,6 +35,7 @@ class RunDirectory {
     Position position;
     checkpoint::TensorMap network;
     checkpoint::TensorMap optimiser;
+    checkpoint::TensorMap average;  ///< of the weights; empty where the recipe wants none
   };
   /// The saved state, when there is one to resume.
   [[nodiscard]] std::optional<Saved> saved() const;

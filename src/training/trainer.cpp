@@ -11,6 +11,7 @@
 #include "scoring/score_set.h"
 #include "stats/correlation.h"
 #include "training/optimiser.h"
+#include "training/weight_average.h"
 
 #include <torch/torch.h>
 
@@ -95,6 +96,7 @@ class Run {
         data_(data),
         scorer_(make_scorer(recipe, data.train)),
         optimiser_(scorer_.network(), recipe.optimiser),
+        average_(scorer_.network(), recipe.run.average),
         cache_(data.train),
         directory_(dir, resume, identity()) {
     sampler_.crop = scorer_.options().crop;
@@ -108,6 +110,7 @@ class Run {
       // Under the official quirks the head's group is gone after the first epoch, and so is its state.
       optimiser_.start_epoch(position_.epochs_done == 0 ? 0 : position_.epochs_done - 1);
       optimiser_.set_state(saved->optimiser, where);
+      average_.set_state(saved->average, where);
       log_info("resuming {} after epoch {} of {}", dir.string(), position_.epochs_done, recipe.run.epochs);
     }
     directory_.trim_log(position_.epochs_done);
@@ -192,11 +195,13 @@ class Run {
     }
     result.total.backward();
     optimiser_.step();
+    average_.update();
     return result;
   }
 
   void finish_epoch(std::int64_t epoch) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - epoch_start_;
+    std::optional<WeightAverage::Applied> averaged(average_);  // what is validated and saved
     auto line = sums_.means();
     line["epoch"] = epoch;
     line["seconds"] = std::round(seconds.count() * 10.0) / 10.0;
@@ -210,9 +215,10 @@ class Run {
       line["spread"] = stats::spread(raw);
     }
     select(epoch, srocc);
+    averaged.reset();
     ++position_.epochs_done;
     directory_.log(line);  // before the state: a crash in between repeats the epoch and its lines, none is lost
-    directory_.save_state({position_, checkpoint::network_tensors(scorer_.network()), optimiser_.state()});
+    save_state();
     log_info("epoch {}/{}: loss {:.3f}, |D| {:.2f}, clean SROCC {:.4f}, {:.0f} s", epoch + 1, recipe_.run.epochs,
              line["loss"].get<double>(), line["gradient_norm"].get<double>(), srocc, seconds.count());
   }
@@ -246,6 +252,7 @@ class Run {
 
   /// Fits each model's calibration line on the training set and writes the final files.
   void write_calibrated_models() {
+    std::optional<WeightAverage::Applied> averaged(average_);
     scorer_.set_scale(scoring::fit_scale(scorer_, data_.train, recipe_.run.calibration_images));
     const auto last_epoch = recipe_.run.epochs - 1;
     const bool same = position_.best_epoch == last_epoch;
@@ -258,14 +265,21 @@ class Run {
       best.scorer.set_scale(scoring::fit_scale(best.scorer, data_.train, recipe_.run.calibration_images));
       checkpoint::save_model(directory_.best_model(), best.scorer, best.provenance);
     }
+    averaged.reset();
     position_.finished = true;
-    directory_.save_state({position_, checkpoint::network_tensors(scorer_.network()), optimiser_.state()});
+    save_state();
+  }
+
+  void save_state() const {
+    directory_.save_state(
+        {position_, checkpoint::network_tensors(scorer_.network()), optimiser_.state(), average_.state()});
   }
 
   Recipe recipe_;
   const TrainingData& data_;
   models::Scorer scorer_;
   Optimiser optimiser_;
+  WeightAverage average_;
   data::ImageCache cache_;
   RunDirectory directory_;
   data::SamplerOptions sampler_{};

@@ -27,6 +27,7 @@ class Resume : public ::steadyiqa::testing::TinyRun {
     recipe_.regulariser.regulariser = objective::RegulariserKind::kNt;
     recipe_.regulariser.ramp_epochs = 2;
     recipe_.run.epochs = 4;
+    recipe_.run.average = 0.9;
     write_file_atomic(folder() / "recipe.toml", recipe_to_toml(recipe_));
   }
 
