@@ -26,18 +26,18 @@ std::string shape_text(const torch::Tensor& tensor) { return fmt::format("[{}]",
 
 nlohmann::json to_json(const models::ScorerOptions& options) {
   nlohmann::json json = {{"model", options.model},
-          {"backbone", options.backbone},
-          {"crop", options.crop},
-          {"crops", options_to_json(options.crops, models::crop_policy_fields())},
-          {"mean", options.normalisation.mean},
-          {"std", options.normalisation.std},
-          {"score",
-           {{"name", options.scale.name},
-            {"calibrated", options.scale.calibrated},
-            {"slope", options.scale.calibration.slope},
-            {"intercept", options.scale.calibration.intercept},
-            {"range", {0, 100}},
-            {"higher_is_better", true}}}};
+                         {"backbone", options.backbone},
+                         {"crop", options.crop},
+                         {"crops", options_to_json(options.crops, models::crop_policy_fields())},
+                         {"mean", options.normalisation.mean},
+                         {"std", options.normalisation.std},
+                         {"score",
+                          {{"name", options.scale.name},
+                           {"calibrated", options.scale.calibrated},
+                           {"slope", options.scale.calibration.slope},
+                           {"intercept", options.scale.calibration.intercept},
+                           {"range", {0, 100}},
+                           {"higher_is_better", true}}}};
   if (models::find_model(options.model).has_swin_scale) {
     json["swin_scale"] = options.swin_scale;
   }

@@ -8,7 +8,9 @@
 namespace steadyiqa::image {
 namespace {
 
-bool is_blank(std::uint32_t c) { return c == std::uint32_t{' '} || (c >= std::uint32_t{'\t'} && c <= std::uint32_t{'\r'}); }
+bool is_blank(std::uint32_t c) {
+  return c == std::uint32_t{' '} || (c >= std::uint32_t{'\t'} && c <= std::uint32_t{'\r'});
+}
 
 /// The header's next number; blanks and #comments before it and the one character after it are consumed.
 std::optional<std::int64_t> next_number(ByteReader& reader, std::uint64_t& at) {

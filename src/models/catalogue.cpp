@@ -39,7 +39,8 @@ const std::vector<ModelInfo>& table() {
        .weights_licence = "MIT (the S-CNN's; the authors publish no trained DBCNN)",
        .score_range = "scale and direction of the training labels (DMOS sets: lower is better)",
        .native_input = "the whole image at its own size; training crops of 432 (LIVE) or 448 (LIVEC)",
-       .recipe = "MSE; last layer: SGD 1e-3, momentum 0.9; then all: Adam 1e-5; weight decay 5e-4; batch 8, 50 epochs each",
+       .recipe =
+           "MSE; last layer: SGD 1e-3, momentum 0.9; then all: Adam 1e-5; weight decay 5e-4; batch 8, 50 epochs each",
        .backbones = {},
        .crop = 448,
        .any_size = true,
@@ -52,7 +53,8 @@ const std::vector<ModelInfo>& table() {
        .code = "github.com/lidq92/LinearityIQA",
        .code_licence = "none stated (the README shows an MIT badge, no licence file)",
        .weights_licence = "none stated",
-       .score_range = "unbounded; k q + b with the file's k, b is about 0 to 100 (KonIQ-10k MOS_zscore), higher is better",
+       .score_range =
+           "unbounded; k q + b with the file's k, b is about 0 to 100 (KonIQ-10k MOS_zscore), higher is better",
        .native_input = "the whole image resized to 664x498",
        .recipe = "norm-in-norm; Adam 1e-5 (head x10), / 10 every 10 epochs; batch 8, 30 epochs",
        .backbones = {"resnext101_32x8d", "resnet18", "resnet34", "resnet50", "mobilenet_v2"},

@@ -21,7 +21,7 @@ inline constexpr Normalisation kImageNet = {{0.485, 0.456, 0.406}, {0.229, 0.224
 
 /// What a network is built from.
 struct NetworkOptions {
-  std::string backbone{};           ///< "" = the paper's
+  std::string backbone{};          ///< "" = the paper's
   double swin_scale = kSwinScale;  ///< of models with a Swin stage: weight of a layer beside its input
 };
 
@@ -33,9 +33,9 @@ struct ModelInfo {
   std::string code;  ///< the authors' repository
   std::string code_licence;
   std::string weights_licence;
-  std::string score_range;   ///< of the network's output with the authors' weights, and its direction
-  std::string native_input;  ///< what the authors feed it
-  std::string recipe;        ///< how the authors train it
+  std::string score_range;             ///< of the network's output with the authors' weights, and its direction
+  std::string native_input;            ///< what the authors feed it
+  std::string recipe;                  ///< how the authors train it
   std::vector<std::string> backbones;  ///< the first is the paper's; empty = the model has none to choose
   int crop = 224;                      ///< side of the network's input in training and scoring, pixels
   bool any_size = false;               ///< other crop sides work, too

@@ -19,8 +19,8 @@ constexpr std::int64_t kSmallest = 16;  // VGG-16 halves the sides four times
 /// torchvision's VGG-16 `features` without the last pooling: stride 16.
 nn::Sequential vgg16() {
   constexpr std::int64_t kPool = 0;
-  constexpr std::array<std::int64_t, 17> kLayers = {64,  64,  kPool, 128, 128, kPool, 256, 256, 256,
-                                                    kPool, 512, 512,   512, kPool, 512, 512, kVggChannels};
+  constexpr std::array<std::int64_t, 17> kLayers = {64,    64,  kPool, 128, 128,   kPool, 256, 256,         256,
+                                                    kPool, 512, 512,   512, kPool, 512,   512, kVggChannels};
   nn::Sequential features;
   std::int64_t in = 3;
   for (const auto out : kLayers) {

@@ -25,8 +25,7 @@ constexpr std::array<ResNetShape, 4> kShapes = {{{"resnet18", {2, 2, 2, 2}, fals
                                                  {"resnext101_32x8d", {3, 4, 23, 3}, true, 32, 8}}};
 
 nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t groups = 1) {
-  return nn::Conv2d(
-      nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).groups(groups).bias(false));
+  return nn::Conv2d(nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).groups(groups).bias(false));
 }
 
 /// Convolutions with BatchNorm, a ReLU between each two; the input is added before the last ReLU.
@@ -72,10 +71,10 @@ class ResNet : public Backbone {
       nn::Sequential layer;
       for (int block = 0; block < shape.blocks.at(stage); ++block) {
         const std::int64_t stride = block == 0 && stage > 0 ? 2 : 1;
-        const auto convs =
-            shape.bottleneck
-                ? std::vector{conv(in, inner, 1, 1), conv(inner, inner, 3, stride, shape.groups), conv(inner, out, 1, 1)}
-                : std::vector{conv(in, out, 3, stride), conv(out, out, 3, 1)};
+        const auto convs = shape.bottleneck
+                               ? std::vector{conv(in, inner, 1, 1), conv(inner, inner, 3, stride, shape.groups),
+                                             conv(inner, out, 1, 1)}
+                               : std::vector{conv(in, out, 3, stride), conv(out, out, 3, 1)};
         layer->push_back(Block(convs, stride));
         in = out;
       }

@@ -37,7 +37,7 @@ struct ScorerOptions {
   std::string model;
   std::string backbone;
   double swin_scale = kSwinScale;  ///< of models that have one
-  int crop = 224;  ///< side of a crop, pixels
+  int crop = 224;                  ///< side of a crop, pixels
   CropPolicy crops{};
   Normalisation normalisation = kImageNet;
   ScoreScale scale{};

@@ -19,8 +19,8 @@ namespace steadyiqa::models {
 [[nodiscard]] torch::Tensor shifted_window_mask(std::int64_t side, std::int64_t window, std::int64_t shift);
 
 /// Two layers of two blocks (the second with shifted windows) and a 3x3 convolution; each layer's output enters with
-/// weight `scale` beside its input. Keys layers.{0,1}.blocks.{0,1}, layers.{0,1}.conv, downsample (in checkpoints, never
-/// computed). Buffers attn.relative_position_index and, of shifted blocks, attn_mask.
+/// weight `scale` beside its input. Keys layers.{0,1}.blocks.{0,1}, layers.{0,1}.conv, downsample (in checkpoints,
+/// never computed). Buffers attn.relative_position_index and, of shifted blocks, attn_mask.
 class SwinStageImpl : public torch::nn::Module {
  public:
   SwinStageImpl(std::int64_t channels, double scale);

@@ -14,7 +14,7 @@ namespace steadyiqa::models {
 /// because checkpoints hold them, and are never computed.
 class VitImpl : public torch::nn::Module {
  public:
-  static constexpr std::int64_t kSide = 28;      ///< patches along each side
+  static constexpr std::int64_t kSide = 28;       ///< patches along each side
   static constexpr std::int64_t kChannels = 768;  ///< of a token
   static constexpr std::int64_t kTaps = 4;
 
