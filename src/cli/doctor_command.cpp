@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -110,7 +111,7 @@ bool check_known(const evaluation::ParityOptions& options, const nlohmann::json&
     const auto outputs = flat_outputs(values.at(kernels));
     for (std::size_t i = 0; i < std::min(outputs.size(), known->outputs.size()); ++i) {
       const double difference = std::abs(outputs[i] - known->outputs[i]) / std::abs(known->outputs[i]);
-      worst = difference <= worst ? worst : difference;  // a NaN is the worst
+      worst = std::max(worst, std::isfinite(difference) ? difference : std::numeric_limits<double>::infinity());
     }
   }
   const bool ok = worst <= known->tolerance;
