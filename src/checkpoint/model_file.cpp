@@ -25,19 +25,23 @@ std::string some_of(const std::vector<std::string>& names) {
 std::string shape_text(const torch::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes(), ",")); }
 
 nlohmann::json to_json(const models::ScorerOptions& options) {
-  return {{"model", options.model},
-          {"backbone", options.backbone},
-          {"crop", options.crop},
-          {"crops", options_to_json(options.crops, models::crop_policy_fields())},
-          {"mean", options.normalisation.mean},
-          {"std", options.normalisation.std},
-          {"score",
-           {{"name", options.scale.name},
-            {"calibrated", options.scale.calibrated},
-            {"slope", options.scale.calibration.slope},
-            {"intercept", options.scale.calibration.intercept},
-            {"range", {0, 100}},
-            {"higher_is_better", true}}}};
+  nlohmann::json json = {{"model", options.model},
+                         {"backbone", options.backbone},
+                         {"crop", options.crop},
+                         {"crops", options_to_json(options.crops, models::crop_policy_fields())},
+                         {"mean", options.normalisation.mean},
+                         {"std", options.normalisation.std},
+                         {"score",
+                          {{"name", options.scale.name},
+                           {"calibrated", options.scale.calibrated},
+                           {"slope", options.scale.calibration.slope},
+                           {"intercept", options.scale.calibration.intercept},
+                           {"range", {0, 100}},
+                           {"higher_is_better", true}}}};
+  if (models::find_model(options.model).has_swin_scale) {
+    json["swin_scale"] = options.swin_scale;
+  }
+  return json;
 }
 
 models::ScorerOptions options_from(const nlohmann::json& json, const std::string& where) {
@@ -61,6 +65,12 @@ models::ScorerOptions options_from(const nlohmann::json& json, const std::string
   bool std_ok = true;
   for (const double value : options.normalisation.std) {
     std_ok = std_ok && value > 0;
+  }
+  if (info.has_swin_scale) {
+    options.swin_scale = json.at("swin_scale").get<double>();
+    if (!std::isfinite(options.swin_scale)) {
+      fail_input("{}: its swin_scale is no finite number", where);
+    }
   }
   if (!crop_ok || !std_ok || !std::isfinite(options.scale.calibration.slope)) {
     fail_input("{}: its crop side, normalisation or calibration is out of range", where);
@@ -139,7 +149,7 @@ LoadedModel load_model(const std::filesystem::path& path) {
                  kModelFormat);
     }
     auto options = options_from(json, where);
-    auto network = models::make_network(options.model, options.backbone);
+    auto network = models::make_network(options.model, options.backbone, options.swin_scale);
     set_network_tensors(*network, file.tensors, where);
     Provenance provenance{json.value("recipe", nlohmann::json::object()),
                           json.value("training", nlohmann::json::object())};
@@ -165,24 +175,23 @@ Initial load_initial(models::Network& network, const std::filesystem::path& path
 
 void load_trunk(models::Network& network, const std::filesystem::path& path) {
   torch::NoGradGuard no_grad;
-  const auto prefix = network.trunk_prefix();
-  if (prefix.empty()) {
+  if (network.trunk_prefix().empty()) {
     fail_input("{}: this model has no pretrained trunk to load", path.string());
   }
   const auto file = read_safetensors(path);
   std::vector<std::string> missing;
   std::int64_t copied = 0;
   for (const auto& [name, tensor] : network_tensors(network)) {
-    const bool in_trunk = name.rfind(prefix, 0) == 0 && name.rfind(prefix + "lda", 0) != 0;
-    if (!in_trunk) {
+    const auto trunk_name = network.trunk_name(name);
+    if (trunk_name.empty()) {
       continue;
     }
-    const auto found = file.tensors.find(name.substr(prefix.size()));
+    const auto found = file.tensors.find(trunk_name);
     if (found != file.tensors.end() && found->second.sizes().equals(tensor.sizes())) {
       tensor.copy_(found->second);
       ++copied;
     } else if (name.find("num_batches_tracked") == std::string::npos) {
-      missing.push_back(name.substr(prefix.size()));
+      missing.push_back(trunk_name);
     }
   }
   if (!missing.empty()) {

@@ -104,5 +104,6 @@ Command add_train(CLI::App& app);
 Command add_score(CLI::App& app);
 Command add_evaluate(CLI::App& app);
 Command add_doctor(CLI::App& app);
+Command add_models(CLI::App& app);
 
 }  // namespace steadyiqa::cli

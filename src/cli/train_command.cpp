@@ -24,7 +24,7 @@ struct TrainFlags {
 /// Short spellings of the fields that people set most.
 const std::vector<TableFlags::Alias>& aliases_of(const std::string& section) {
   static const std::map<std::string, std::vector<TableFlags::Alias>> kAliases = {
-      {"model", {{"name", "--model"}, {"backbone", "--backbone"}, {"init", "--init"}}},
+      {"model", {{"name", "--model"}, {"backbone", "--backbone"}, {"swin-scale", "--swin-scale"}, {"init", "--init"}}},
       {"data", {{"batch", "--batch"}, {"crops-per-image", "--crops-per-image"}}},
       {"optimiser", {{"lr", "--lr"}, {"head-ratio", "--head-ratio"}}},
       {"loss", {{"loss", "--loss"}, {"plcc-weight", "--plcc-weight"}}},

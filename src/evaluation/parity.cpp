@@ -94,6 +94,18 @@ nlohmann::json mode_values(models::Network& network, const torch::Tensor& x, con
   return values;
 }
 
+nlohmann::json output_values(models::Network& network, const torch::Tensor& x) {
+  torch::NoGradGuard no_grad;
+  const auto outputs = network.outputs(x);
+  nlohmann::json values = {{"score", to_list(outputs.select(1, -1))}};
+  if (outputs.size(1) > 1) {
+    for (const auto& row : outputs.unbind(0)) {
+      values["outputs"].push_back(to_list(row));
+    }
+  }
+  return values;
+}
+
 double relative_difference(const nlohmann::json& value, const nlohmann::json& golden, const std::string& where) {
   if (golden.is_number()) {
     const double expected = golden.get<double>();
@@ -118,28 +130,23 @@ double relative_difference(const nlohmann::json& value, const nlohmann::json& go
 
 nlohmann::json parity_values(const ParityOptions& options) {
   const auto& info = models::find_model(options.model);
-  const auto height = options.height > 0 ? options.height : info.crop;
-  const auto width = options.width > 0 ? options.width : info.crop;
-  if (!info.any_size && (height != info.crop || width != info.crop)) {
-    fail_usage("model '{}' takes {}x{} inputs, not {}x{}", info.name, info.crop, info.crop, height, width);
+  if (!info.any_size && (options.height != info.crop || options.width != info.crop)) {
+    fail_usage("model '{}' takes {}x{} inputs, not {}x{}", info.name, info.crop, info.crop, options.height,
+               options.width);
   }
-  auto network = models::make_network(options.model, options.backbone);
+  auto network = models::make_network(options.model, options.backbone, options.swin_scale);
   models::fill_hash_weights(*network);
   network->eval();
-  const auto x = parallel::to_layout(models::hash_input(options.seed, options.batch, height, width));
+  const auto x = parallel::to_layout(models::hash_input(options.seed, options.batch, options.height, options.width));
   std::vector<double> mos;
   for (std::int64_t i = 0; i < options.batch; ++i) {
     mos.push_back(kMos.at(static_cast<std::size_t>(i) % kMos.size()));
   }
   nlohmann::json values = {{"seed", options.seed}, {"batch", options.batch}, {"mos", mos}};
-  {
-    torch::NoGradGuard no_grad;
-    values["fast_kernels"]["score"] = to_list(network->forward(x));
-  }
+  values["fast_kernels"] = output_values(*network, x);
   const parallel::PlainKernels plain;
   if (options.model != "hyperiqa") {
-    torch::NoGradGuard no_grad;
-    values["eval"]["score"] = to_list(network->forward(x));
+    values["eval"] = output_values(*network, x);
     return values;
   }
   const auto labels = torch::tensor(mos, torch::kFloat64).to(torch::kFloat32);

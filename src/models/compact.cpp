@@ -37,8 +37,8 @@ class Compact : public Network {
 std::shared_ptr<Network> make_compact() { return std::make_shared<Compact>(); }
 
 void initialise_compact(Network& network, std::uint64_t seed) {
-  initialise(network, seed, [](const std::string& module) {
-    return module.rfind("head.", 0) == 0 ? WeightInit::kTorchDefault : WeightInit::kFanInNormal;
+  initialise(network, seed, [](const std::string& module) -> LayerInit {
+    return {module.starts_with("head.") ? WeightInit::kTorchDefault : WeightInit::kFanInNormal};
   });
 }
 

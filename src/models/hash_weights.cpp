@@ -20,22 +20,23 @@ double hash_unit(std::uint32_t j, std::uint32_t s) {
 
 namespace {
 
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
+/// A tensor's values: (r - centre) scale + offset.
+struct HashRange {
+  double centre, scale, offset;
+};
 
-double hash_value(const std::string& name, const torch::Tensor& tensor, double r) {
-  if (ends_with(name, "running_var")) {
-    return 0.5 + r;
+HashRange hash_range(const std::string& name, const torch::Tensor& tensor) {
+  if (name.ends_with("running_var")) {
+    return {0, 1, 0.5};
   }
-  if (ends_with(name, "running_mean")) {
-    return (r - 0.5) * 0.2;
+  if (name.ends_with("running_mean")) {
+    return {0.5, 0.2, 0};
   }
   if (tensor.dim() > 1) {
     const double fan_in = static_cast<double>(tensor.numel()) / static_cast<double>(tensor.size(0));
-    return (r - 0.5) * 2.0 * std::sqrt(3.0 / fan_in);
+    return {0.5, 2.0 * std::sqrt(3.0 / fan_in), 0};
   }
-  return ends_with(name, "weight") ? 0.8 + 0.4 * r : (r - 0.5) * 0.2;
+  return name.ends_with("weight") ? HashRange{0, 0.4, 0.8} : HashRange{0.5, 0.2, 0};
 }
 
 }  // namespace
@@ -45,13 +46,15 @@ void fill_hash_weights(torch::nn::Module& module) {
   std::uint32_t s = 0;
   for (auto& [name, tensor] : state_entries(module)) {
     ++s;
-    if (!tensor.is_floating_point() || ends_with(name, "attn_mask")) {
+    if (!tensor.is_floating_point() || name.ends_with("attn_mask")) {
       continue;
     }
     auto flat = torch::empty({tensor.numel()}, torch::kFloat32);
     auto* data = flat.data_ptr<float>();
+    const auto range = hash_range(name, tensor);
     for (std::int64_t j = 0; j < flat.numel(); ++j) {
-      data[j] = static_cast<float>(hash_value(name, tensor, hash_unit(static_cast<std::uint32_t>(j), s)));
+      const double r = hash_unit(static_cast<std::uint32_t>(j), s);
+      data[j] = static_cast<float>((r - range.centre) * range.scale + range.offset);
     }
     tensor.copy_(flat.view(tensor.sizes()));
   }

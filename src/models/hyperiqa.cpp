@@ -79,6 +79,9 @@ class HyperIqa : public Network {
   }
 
   [[nodiscard]] std::string trunk_prefix() const override { return "res."; }
+  [[nodiscard]] std::string trunk_name(const std::string& name) const override {
+    return name.starts_with("res.") && !name.starts_with("res.lda") ? name.substr(4) : "";
+  }
   [[nodiscard]] std::string output_bias() const override { return "fc5b_fc.bias"; }
 
  private:
@@ -92,8 +95,6 @@ class HyperIqa : public Network {
   nn::Linear b5_fc_{nullptr};
 };
 
-bool starts_with(const std::string& text, const std::string& prefix) { return text.rfind(prefix, 0) == 0; }
-
 }  // namespace
 
 std::shared_ptr<Network> make_hyperiqa(std::shared_ptr<Backbone> backbone) {
@@ -101,12 +102,12 @@ std::shared_ptr<Network> make_hyperiqa(std::shared_ptr<Backbone> backbone) {
 }
 
 void initialise_hyperiqa(Network& network, std::uint64_t seed) {
-  initialise(network, seed, [](const std::string& module) {
-    if (starts_with(module, "conv1.")) {
-      return WeightInit::kTorchDefault;
+  initialise(network, seed, [](const std::string& module) -> LayerInit {
+    if (module.starts_with("conv1.")) {
+      return {WeightInit::kTorchDefault};
     }
-    return starts_with(module, "res.") && module.find("lda") == std::string::npos ? WeightInit::kFanOutNormal
-                                                                                  : WeightInit::kFanInNormal;
+    const bool trunk = module.starts_with("res.") && module.find("lda") == std::string::npos;
+    return {trunk ? WeightInit::kFanOutNormal : WeightInit::kFanInNormal};
   });
 }
 

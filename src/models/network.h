@@ -18,9 +18,17 @@ class Network : public torch::nn::Module {
   /// x: [N,3,S,S] float, RGB, normalised (x - mean) / std; S as the catalogue says. Returns [N] raw scores, also for N
   /// = 1.
   virtual torch::Tensor forward(const torch::Tensor& x) = 0;
+  /// All that the network says of each image, for losses that want more than the score: [N,K] for the same x. The last
+  /// column is the score.
+  virtual torch::Tensor outputs(const torch::Tensor& x) { return forward(x).unsqueeze(1); }
+  /// Images that a batch has at least in training mode.
+  [[nodiscard]] virtual std::int64_t least_training_batch() const { return 1; }
   /// Parameters of the pretrained trunk (the lower learning rate) by name prefix, e.g. "res."; "" when there is no
   /// trunk.
   [[nodiscard]] virtual std::string trunk_prefix() const { return ""; }
+  /// The name of this network's tensor in a file of the pretrained trunk (torchvision's or timm's state_dict), "" for a
+  /// tensor that such a file does not hold.
+  [[nodiscard]] virtual std::string trunk_name(const std::string& /*name*/) const { return ""; }
   /// Name of the bias that is added to every score, "" when there is none: training may start it at the mean MOS.
   [[nodiscard]] virtual std::string output_bias() const { return ""; }
 };

@@ -1,59 +1,84 @@
-// ResNet-50 as torchvision builds it; names and shapes match its state_dict.
+// ResNet and ResNeXt as torchvision builds them; names and shapes match its state_dict.
 #include "models/backbones.h"
 
+#include "base/error.h"
+
 #include <torch/torch.h>
+
+#include <vector>
 
 namespace steadyiqa::models {
 namespace {
 
 namespace nn = torch::nn;
 
-nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride) {
-  return nn::Conv2d(nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).bias(false));
+struct ResNetShape {
+  const char* name;
+  std::array<int, 4> blocks;  ///< of each stage
+  bool bottleneck;
+  std::int64_t groups = 1;  ///< of a bottleneck's 3x3 convolution
+  std::int64_t width = 64;  ///< channels of each group in the first stage
+};
+constexpr std::array<ResNetShape, 4> kShapes = {{{"resnet18", {2, 2, 2, 2}, false},
+                                                 {"resnet34", {3, 4, 6, 3}, false},
+                                                 {"resnet50", {3, 4, 6, 3}, true},
+                                                 {"resnext101_32x8d", {3, 4, 23, 3}, true, 32, 8}}};
+
+nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t groups = 1) {
+  return nn::Conv2d(nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).groups(groups).bias(false));
 }
 
-class BottleneckImpl : public nn::Module {
+/// Convolutions with BatchNorm, a ReLU between each two; the input is added before the last ReLU.
+class BlockImpl : public nn::Module {
  public:
-  BottleneckImpl(std::int64_t in, std::int64_t planes, std::int64_t stride) {
-    const std::int64_t out = planes * 4;
-    conv1_ = register_module("conv1", conv(in, planes, 1, 1));
-    bn1_ = register_module("bn1", nn::BatchNorm2d(planes));
-    conv2_ = register_module("conv2", conv(planes, planes, 3, stride));
-    bn2_ = register_module("bn2", nn::BatchNorm2d(planes));
-    conv3_ = register_module("conv3", conv(planes, out, 1, 1));
-    bn3_ = register_module("bn3", nn::BatchNorm2d(out));
+  BlockImpl(const std::vector<nn::Conv2d>& convs, std::int64_t stride) {
+    for (std::size_t i = 0; i < convs.size(); ++i) {
+      const auto number = std::to_string(i + 1);
+      convs_.push_back(register_module("conv" + number, convs[i]));
+      norms_.push_back(register_module("bn" + number, nn::BatchNorm2d(convs[i]->options.out_channels())));
+    }
+    const auto in = convs.front()->options.in_channels();
+    const auto out = convs.back()->options.out_channels();
     if (stride != 1 || in != out) {
       downsample_ = register_module("downsample", nn::Sequential(conv(in, out, 1, stride), nn::BatchNorm2d(out)));
     }
   }
   torch::Tensor forward(const torch::Tensor& x) {
-    auto y = torch::relu(bn1_(conv1_(x)));
-    y = torch::relu(bn2_(conv2_(y)));
-    y = bn3_(conv3_(y));
+    auto y = x;
+    for (std::size_t i = 0; i < convs_.size(); ++i) {
+      y = norms_[i](convs_[i](i == 0 ? y : torch::relu(y)));
+    }
     return torch::relu(y + (downsample_.is_empty() ? x : downsample_->forward(x)));
   }
 
  private:
-  nn::Conv2d conv1_{nullptr}, conv2_{nullptr}, conv3_{nullptr};
-  nn::BatchNorm2d bn1_{nullptr}, bn2_{nullptr}, bn3_{nullptr};
+  std::vector<nn::Conv2d> convs_;
+  std::vector<nn::BatchNorm2d> norms_;
   nn::Sequential downsample_{nullptr};
 };
-TORCH_MODULE(Bottleneck);
+TORCH_MODULE(Block);
 
-class ResNet50 : public Backbone {
+class ResNet : public Backbone {
  public:
-  ResNet50() {
+  explicit ResNet(const ResNetShape& shape) {
     conv1_ = register_module("conv1", nn::Conv2d(nn::Conv2dOptions(3, 64, 7).stride(2).padding(3).bias(false)));
     bn1_ = register_module("bn1", nn::BatchNorm2d(64));
-    constexpr std::array<int, 4> kBlocks = {3, 4, 6, 3};
     std::int64_t in = 64;
     for (std::size_t stage = 0; stage < 4; ++stage) {
       const std::int64_t planes = 64LL << stage;
+      const std::int64_t inner = planes * shape.width / 64 * shape.groups;
+      const std::int64_t out = shape.bottleneck ? planes * 4 : planes;
       nn::Sequential layer;
-      for (int block = 0; block < kBlocks.at(stage); ++block) {
-        layer->push_back(Bottleneck(in, planes, block == 0 && stage > 0 ? 2 : 1));
-        in = planes * 4;
+      for (int block = 0; block < shape.blocks.at(stage); ++block) {
+        const std::int64_t stride = block == 0 && stage > 0 ? 2 : 1;
+        const auto convs = shape.bottleneck
+                               ? std::vector{conv(in, inner, 1, 1), conv(inner, inner, 3, stride, shape.groups),
+                                             conv(inner, out, 1, 1)}
+                               : std::vector{conv(in, out, 3, stride), conv(out, out, 3, 1)};
+        layer->push_back(Block(convs, stride));
+        in = out;
       }
+      channels_.at(stage) = out;
       layers_.at(stage) = register_module("layer" + std::to_string(stage + 1), layer);
     }
   }
@@ -66,17 +91,31 @@ class ResNet50 : public Backbone {
     }
     return taps;
   }
-  [[nodiscard]] std::array<std::int64_t, 4> channels() const override { return {256, 512, 1024, 2048}; }
+  [[nodiscard]] std::array<std::int64_t, 4> channels() const override { return channels_; }
 
  private:
   nn::Conv2d conv1_{nullptr};
   nn::BatchNorm2d bn1_{nullptr};
   std::array<nn::Sequential, 4> layers_{nn::Sequential{nullptr}, nn::Sequential{nullptr}, nn::Sequential{nullptr},
                                         nn::Sequential{nullptr}};
+  std::array<std::int64_t, 4> channels_{};
 };
 
 }  // namespace
 
-std::shared_ptr<Backbone> make_resnet50() { return std::make_shared<ResNet50>(); }
+std::shared_ptr<Backbone> make_resnet(const std::string& name) {
+  for (const auto& shape : kShapes) {
+    if (name == shape.name) {
+      return std::make_shared<ResNet>(shape);
+    }
+  }
+  return nullptr;
+}
+
+std::shared_ptr<Backbone> make_backbone(const std::string& name) {
+  auto backbone = name == "mobilenet_v2" ? make_mobilenet_v2() : make_resnet(name);
+  STEADYIQA_ASSERT(backbone != nullptr, "no such backbone");
+  return backbone;
+}
 
 }  // namespace steadyiqa::models

@@ -36,7 +36,8 @@ struct ScoreScale {
 struct ScorerOptions {
   std::string model;
   std::string backbone;
-  int crop = 224;  ///< side of a crop, pixels
+  double swin_scale = kSwinScale;  ///< of models that have one
+  int crop = 224;                  ///< side of a crop, pixels
   CropPolicy crops{};
   Normalisation normalisation = kImageNet;
   ScoreScale scale{};

@@ -111,7 +111,10 @@ torch::Tensor penalty_of(const NormEstimate& estimate, const RegulariserOptions&
 Objective training_objective(models::Network& network, const torch::Tensor& x, const torch::Tensor& mos,
                              const ObjectiveOptions& options, double lambda) {
   const auto& regulariser = options.regulariser;
-  const NetworkFn forward = [&network](const torch::Tensor& input) { return network.forward(input); };
+  const NetworkFn forward = [&network, &options](const torch::Tensor& input) {
+    torch::manual_seed(options.noise_seed);
+    return network.forward(input);
+  };
   Objective result;
   if (lambda <= 0.0) {
     const auto predictions = forward(x);

@@ -68,6 +68,7 @@ struct ObjectiveOptions {
   LossOptions loss{};
   RegulariserOptions regulariser{};
   std::array<double, 3> channel_std{1, 1, 1};  ///< of the normalisation, for the pixel unit
+  std::uint64_t noise_seed = 0;                ///< of Dropout and DropPath, which all passes of a step share
 };
 
 struct Objective {
@@ -81,7 +82,8 @@ struct Objective {
 /// One step's objective on normalised x [N,3,S,S] and MOS [N]. Two forward passes with NT: the clean pass serves the
 /// loss and the input gradient, when BatchNorm behaves alike in both (otherwise, or with clean_pass separate, the
 /// regulariser makes its own: three, as the authors' code). `lambda` is the ramped weight; at 0 the regulariser is
-/// skipped.
+/// skipped. libtorch's default generator is set to `noise_seed` before each pass: with other masks in each, a finite
+/// difference would measure them divided by h, and a resumed run would draw others than an undisturbed one.
 [[nodiscard]] Objective training_objective(models::Network& network, const torch::Tensor& x, const torch::Tensor& mos,
                                            const ObjectiveOptions& options, double lambda);
 

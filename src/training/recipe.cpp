@@ -9,6 +9,10 @@ const FieldTable<ModelSection>& model_fields() {
   static const FieldTable<M> kFields = {
       field("name", &M::name, {.help = "model of the catalogue"}),
       field("backbone", &M::backbone, {.help = "trunk; empty = the paper's"}),
+      field("swin-scale", &M::swin_scale,
+            {.help = "maniqa: weight of a Swin layer beside its input; 0.8, or 0.13 as in its PIPAL weights",
+             .min = -100,
+             .max = 100}),
       field("init", &M::init, {.help = "safetensors file to start from: a pretrained trunk, or a model file"}),
   };
   return kFields;

@@ -16,8 +16,9 @@ namespace steadyiqa::training {
 
 struct ModelSection {
   std::string name = "hyperiqa";
-  std::string backbone{};  ///< "" = the paper's
-  std::string init{};      ///< safetensors file to start from: pretrained trunk or model file, "" = none
+  std::string backbone{};                  ///< "" = the paper's
+  double swin_scale = models::kSwinScale;  ///< of models that have one
+  std::string init{};  ///< safetensors file to start from: pretrained trunk or model file, "" = none
 };
 
 struct DataSection {

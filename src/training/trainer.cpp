@@ -43,7 +43,11 @@ void start_at_mean_mos(models::Network& network, const data::Dataset& train) {
 
 models::Scorer make_scorer(const Recipe& recipe, const data::Dataset& train) {
   const auto& info = models::find_model(recipe.model.name);
-  auto network = models::make_network(recipe.model.name, recipe.model.backbone);
+  auto network = models::make_network(recipe.model.name, recipe.model.backbone, recipe.model.swin_scale);
+  if (recipe.data.batch < network->least_training_batch()) {
+    fail_usage("model '{}' trains on batches of {} crops or more, not {}", info.name, network->least_training_batch(),
+               recipe.data.batch);
+  }
   info.initialise(*network, derive_seed(static_cast<std::uint64_t>(recipe.run.seed), "weights"));
   bool whole_model = false;
   if (!recipe.model.init.empty()) {
@@ -58,8 +62,8 @@ models::Scorer make_scorer(const Recipe& recipe, const data::Dataset& train) {
   }
   models::ScorerOptions options;
   options.model = recipe.model.name;
-  options.backbone =
-      recipe.model.backbone.empty() && !info.backbones.empty() ? info.backbones.front() : recipe.model.backbone;
+  options.backbone = models::resolve_backbone(info, recipe.model.backbone);
+  options.swin_scale = recipe.model.swin_scale;
   options.crop = recipe.data.crop == 0 ? info.crop : static_cast<int>(recipe.data.crop);
   if (options.crop != info.crop && !info.any_size) {
     fail_usage("model '{}' takes crops of {} pixels, not {}", info.name, info.crop, options.crop);
@@ -135,9 +139,12 @@ class Run {
             {"selection", data_.selection ? data_.selection->digest() : ""}};
   }
 
+  /// The last batch may be smaller, but not below what the network can train on: then it is dropped.
   [[nodiscard]] std::int64_t steps_per_epoch() const {
     const auto draws = static_cast<std::int64_t>(data_.train.samples.size()) * recipe_.data.crops_per_image;
-    return (draws + recipe_.data.batch - 1) / recipe_.data.batch;
+    const auto rest = draws % recipe_.data.batch;
+    const bool keep_rest = rest > 0 && rest >= scorer_.network().least_training_batch();
+    return draws / recipe_.data.batch + (keep_rest ? 1 : 0);
   }
 
   void train_epoch(std::int64_t epoch) {
@@ -183,10 +190,12 @@ class Run {
     const double position = static_cast<double>(epoch) + static_cast<double>(step) / static_cast<double>(steps);
     optimiser_.set_rates(rates_at(recipe_.optimiser, recipe_.run, epoch, step, steps));
     optimiser_.zero_grad();
-    auto result =
-        objective::training_objective(network, scorer_.normalise(batch.pixels), batch.mos,
-                                      {recipe_.loss, recipe_.regulariser, scorer_.options().normalisation.std},
-                                      objective::lambda_at(recipe_.regulariser, position));
+    auto result = objective::training_objective(
+        network, scorer_.normalise(batch.pixels), batch.mos,
+        {recipe_.loss, recipe_.regulariser, scorer_.options().normalisation.std,
+         derive_seed(static_cast<std::uint64_t>(recipe_.run.seed), "dropout", static_cast<std::uint64_t>(epoch),
+                     static_cast<std::uint64_t>(step))},
+        objective::lambda_at(recipe_.regulariser, position));
     if (!std::isfinite(result.loss) || !std::isfinite(result.penalty)) {
       throw Error(ErrorKind::kNumeric,
                   fmt::format("epoch {} step {}: the loss is not finite (loss {}, penalty {}); try a "

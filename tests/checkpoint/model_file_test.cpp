@@ -190,6 +190,19 @@ TEST_F(ModelFile, ValuesOutOfRangeAreRefusedWithThePath) {
   EXPECT_THAT(message_with({{"crops", {{"crop-size", 5}}}}), HasSubstr("unknown key 'crop-size'"));
 }
 
+// It is in no tensor, and another value gives other scores: the file must say it.
+TEST_F(ModelFile, ManiqaNeedsItsSwinScale) {
+  const auto message_with = [&](const nlohmann::json& scale) {
+    return load_message(changed([&](TensorMap&, nlohmann::json& metadata) {
+      metadata["model"] = "maniqa";
+      metadata["crop"] = 224;
+      metadata["swin_scale"] = scale;
+    }));
+  };
+  EXPECT_THAT(message_with(nullptr), HasSubstr("type must be number"));
+  EXPECT_THAT(message_with(0.13), HasSubstr("unexpected (features.0.0.weight"));
+}
+
 /// HyperIQA on MobileNetV2, and the trunk of another one as a torchvision file: no "res." and a classifier.
 class TrunkFile : public steadyiqa::testing::TempFolder {
  protected:

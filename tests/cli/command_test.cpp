@@ -80,7 +80,7 @@ TEST_F(CommandLine, TellsVersionAndHelp) {
   EXPECT_EQ(version.err, "");
   const auto help = run_here({"--help"});
   EXPECT_EQ(help.exit_code, 0);
-  for (const char* verb : {"demo", "train", "score", "evaluate", "doctor", "Exit codes"}) {
+  for (const char* verb : {"demo", "train", "score", "evaluate", "doctor", "models", "Exit codes"}) {
     EXPECT_NE(help.out.find(verb), std::string::npos) << verb;
   }
   const auto evaluate = run_here({"evaluate", "--help"});

@@ -79,6 +79,17 @@ TEST(Parity, OtherModelsGiveTheirScores) {
   EXPECT_EQ(values, parity_values({.model = "compact", .batch = 3, .height = 32, .width = 48}));
 }
 
+// The network rebuilt on torchvision 0.14.1's mobilenet_v2 in Python, float64.
+TEST(Parity, ANetworkOfSeveralOutputsGivesAllOfThem) {
+  const auto values = parity_values(
+      {.model = "linearityiqa", .backbone = "mobilenet_v2", .seed = 7, .batch = 2, .height = 65, .width = 97});
+  expect_near(values.at("eval").at("outputs"),
+              {{0.4182883496742423, 0.3224317258712354, -0.5232588732971064},
+               {0.42323972682676336, 0.3262818823727895, -0.5350175011463979}},
+              1e-4, "outputs");
+  expect_near(values.at("eval").at("score"), {-0.5232588732971064, -0.5350175011463979}, 1e-4, "score");
+}
+
 TEST(Parity, RefusesASizeThatTheModelCannotTake) {
   const auto message = error_message(ErrorKind::kUsage, [] { static_cast<void>(parity_values({.height = 256})); });
   EXPECT_NE(message.find("256x224"), std::string::npos) << message;

@@ -49,7 +49,7 @@ TEST(Initialise, SameLayerHasTheSameWeightsInAnotherOrderOfConstruction) {
   };
   Pair first(false);
   Pair second(true);
-  const auto rule = [](const std::string&) { return WeightInit::kFanInNormal; };
+  const auto rule = [](const std::string&) { return LayerInit{WeightInit::kFanInNormal}; };
   initialise(first, 5, rule);
   initialise(second, 5, rule);
   for (const char* name : {"a.weight", "a.bias", "b.weight", "b.bias"}) {
@@ -77,6 +77,27 @@ TEST(Initialise, HyperIqaFollowsThePapersRules) {
   const auto bias = state.at("fc1w_conv.bias");
   EXPECT_LE(bias.abs().max().item<double>(), 1.0 / std::sqrt(112.0 * 9) * (1 + 1e-6));
   EXPECT_NEAR(bias.std().item<double>(), 1.0 / (std::sqrt(112.0 * 9) * sqrt3), 0.1 / (std::sqrt(112.0 * 9) * sqrt3));
+}
+
+TEST(Initialise, DbcnnFollowsThePapersRules) {
+  const auto network = make_network("dbcnn", "");
+  find_model("dbcnn").initialise(*network, 3);
+  const auto state = state_copy(*network);
+  expect_deviation(state.at("features1.14.weight"), std::sqrt(2.0 / (256 * 9)));  // fan out
+  expect_deviation(state.at("features2.18.weight"), std::sqrt(2.0 / (64 * 9)));   // 128 x 64 x 3 x 3, fan in
+  expect_deviation(state.at("fc.weight"), std::sqrt(2.0 / 65536));
+  for (const char* name : {"features1.14.bias", "features2.18.bias", "fc.bias"}) {
+    EXPECT_EQ(state.at(name).abs().max().item<double>(), 0) << name;
+  }
+}
+
+TEST(Initialise, LinearityIqaFollowsThePapersRules) {
+  const auto network = make_network("linearityiqa", "mobilenet_v2");
+  find_model("linearityiqa").initialise(*network, 3);
+  const auto state = state_copy(*network);
+  expect_deviation(state.at("features.18.0.weight"), std::sqrt(2.0 / 1280));               // fan out
+  expect_deviation(state.at("dr7.0.weight"), 1.0 / (std::sqrt(1280.0) * std::sqrt(3.0)));  // uniform
+  EXPECT_TRUE(torch::equal(state.at("dr7.1.weight"), torch::ones({1024})));
 }
 
 TEST(Initialise, BatchNormStartsAsIdentity) {

@@ -5,12 +5,15 @@
 #include "models/hash_weights.h"
 
 #include <fmt/format.h>
-#include <torch/types.h>
+#include <gtest/gtest.h>
+#include <torch/torch.h>
 
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace steadyiqa::models {
 
@@ -44,6 +47,31 @@ inline std::string name_and_shape_lines(const torch::nn::Module& module, bool wi
     }
   }
   return text;
+}
+
+/// The named network in eval mode with the weights of models.md section 7.
+inline std::shared_ptr<Network> hash_network(const std::string& name, const std::string& backbone = "",
+                                             double swin_scale = kSwinScale) {
+  auto network = make_network(name, backbone, swin_scale);
+  fill_hash_weights(*network);
+  network->eval();
+  return network;
+}
+
+/// All values of the tensor, row-major, against the expected ones.
+inline void expect_values(const torch::Tensor& tensor, const std::vector<double>& expected, double relative) {
+  const auto flat = tensor.detach().to(torch::kFloat64).contiguous().view({-1});
+  ASSERT_EQ(flat.numel(), static_cast<std::int64_t>(expected.size()));
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(flat[static_cast<std::int64_t>(i)].item<double>(), expected[i], relative * std::abs(expected[i])) << i;
+  }
+}
+
+/// d sum(scores) / dx is finite everywhere and somewhere not 0.
+inline void expect_usable_gradient(Network& network, const torch::Tensor& x) {
+  const auto gradient = input_gradient([&](const torch::Tensor& t) { return network.forward(t); }, x).gradient;
+  EXPECT_TRUE(torch::isfinite(gradient).all().item<bool>());
+  EXPECT_GT(gradient.abs().max().item<double>(), 0);
 }
 
 }  // namespace steadyiqa::models

@@ -193,5 +193,36 @@ TEST(TrainingObjective, MemoryStaysFlatOverExactSteps) {
   EXPECT_LT(resident_mib() - before, 4.0);
 }
 
+/// The sum of the pixels that are left, each dropped with p = 0.5 in training.
+class DroppingSum : public models::Network {
+ public:
+  torch::Tensor forward(const torch::Tensor& x) override {
+    return weight_ * torch::dropout(x, 0.5, is_training()).sum({1, 2, 3});
+  }
+
+ private:
+  torch::Tensor weight_ = register_parameter("weight", torch::ones({1}, torch::kFloat64));
+};
+
+// The sum is linear: with one mask for all passes its finite difference is exactly the l1 norm of the gradient, which
+// is 2 for each pixel that the mask leaves. With a mask for each pass it would be hundreds of times that.
+TEST(TrainingObjective, PassesOfAStepShareTheirDropout) {
+  DroppingSum network;
+  const auto x = torch::ones({3, 3, 8, 8}, torch::kFloat64);
+  const auto result_with = [&](std::uint64_t seed, CleanPass clean_pass) {
+    return training_objective(network, x, tiny_labels(),
+                              {{}, nt(NormGradient::kFiniteDifference, clean_pass), kStd, seed}, kLambda);
+  };
+  torch::manual_seed(11);
+  const auto left = torch::dropout(x, 0.5, true).sum({1, 2, 3});
+  for (const auto clean_pass : {CleanPass::kShared, CleanPass::kSeparate}) {
+    const auto result = result_with(11, clean_pass);
+    EXPECT_TRUE(torch::allclose(result.predictions, left));
+    EXPECT_NEAR(result.mean_gradient_norm, left.mean().item<double>(), 1e-9);
+  }
+  EXPECT_EQ(result_with(11, CleanPass::kShared).loss, result_with(11, CleanPass::kShared).loss);
+  EXPECT_NE(result_with(11, CleanPass::kShared).loss, result_with(12, CleanPass::kShared).loss);
+}
+
 }  // namespace
 }  // namespace steadyiqa::objective

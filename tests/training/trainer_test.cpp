@@ -189,6 +189,21 @@ TEST_F(Training, ALossThatIsNotFiniteStopsTheRun) {
   EXPECT_FALSE(std::filesystem::exists(folder() / "run" / "last.safetensors"));
 }
 
+// BatchNorm over the vectors of one image has no variance: LinearityIQA cannot take a last batch of one.
+TEST_F(Training, ALastBatchThatTheNetworkCannotTrainOnIsDropped) {
+  auto recipe = tiny_recipe();
+  recipe.model.name = "linearityiqa";
+  recipe.model.backbone = "mobilenet_v2";
+  recipe.run.epochs = 1;
+  recipe.data.crops_per_image = 1;
+  recipe.data.batch = static_cast<std::int64_t>(tiny_data().train.samples.size()) - 1;
+  train(recipe, "run");
+  EXPECT_EQ(log("run").size(), 2U);  // one step, then the epoch's line
+  recipe.data.batch = 1;
+  const auto message = error_message(ErrorKind::kUsage, [&] { train(recipe, "none"); });
+  EXPECT_NE(message.find("batches of 2"), std::string::npos) << message;
+}
+
 TEST_F(Training, AMissingImageIsToldBeforeAnyWork) {
   auto data = tiny_data();
   data.train.samples[3].path = folder() / "absent.png";
