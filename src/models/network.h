@@ -12,12 +12,20 @@
 
 namespace steadyiqa::models {
 
+/// A score as a weighted mean over tokens (MANIQA): the crops of one image can then be pooled by all their tokens at once.
+struct WeightedScores {
+  torch::Tensor weighted;  ///< [N], sum of weight x score over the crop's tokens
+  torch::Tensor weight;    ///< [N], sum of the weights; the crop's own score is weighted / weight
+};
+
 /// A network on its own scale: no resizing, no cropping, no normalisation, no calibration (those are the Scorer's).
 class Network : public torch::nn::Module {
  public:
   /// x: [N,3,S,S] float, RGB, normalised (x - mean) / std; S as the catalogue says. Returns [N] raw scores, also for N
   /// = 1.
   virtual torch::Tensor forward(const torch::Tensor& x) = 0;
+  /// The parts of each crop's score, for Pooling::kWeighted. As it stands here: every crop weighs 1.
+  virtual WeightedScores forward_weighted(const torch::Tensor& x);
   /// Parameters of the pretrained trunk (the lower learning rate) by name prefix, e.g. "res."; "" when there is no
   /// trunk.
   [[nodiscard]] virtual std::string trunk_prefix() const { return ""; }
