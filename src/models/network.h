@@ -12,7 +12,8 @@
 
 namespace steadyiqa::models {
 
-/// A score as a weighted mean over tokens (MANIQA): the crops of one image can then be pooled by all their tokens at once.
+/// A score as a weighted mean over tokens (MANIQA): the crops of one image can then be pooled by all their tokens at
+/// once.
 struct WeightedScores {
   torch::Tensor weighted;  ///< [N], sum of weight x score over the crop's tokens
   torch::Tensor weight;    ///< [N], sum of the weights; the crop's own score is weighted / weight
