@@ -31,8 +31,7 @@ TEST(Compat, WhatIsNotThereIsNamed) {
   EXPECT_THAT(error_message(ErrorKind::kUsage, [] { static_cast<void>(compat_from("pyiqua")); }), HasSubstr("pyiqa"));
 }
 
-// SSL92/hyperIQA demo.py: Resize((512, 384)), ten crops; a stored (models.md 1.5) quirk that landscapes become
-// portraits.
+// SSL92/hyperIQA demo.py: transforms.Resize((512, 384)), ten crops. Height comes first: landscapes become portraits.
 TEST(Compat, OfficialHyperIqaResizesToPortraitAndReportsItsOwnScale) {
   const torch::NoGradGuard no_grad;
   auto options = published_options("hyperiqa", "mobilenet_v2", Compat::kOfficial);

@@ -198,8 +198,8 @@ TEST(Scorer, ImageNotAboveTheCropIsEnlargedPastItAsPyiqaDoes) {
   options.input.small_images = SmallImages::kPastCrop;
   scorer.set_options(options);
   // 20 x 35 times 33/20: 33 x 57 (57.75 down), so the second crop begins at column 25. Column x lies at
-  // (x + 0.5) / 1.65 - 0.5 of a ramp (torch.nn.functional.interpolate with scale_factor; its last column at 34.3 would
-  // be clamped).
+  // (x + 0.5) / 1.65 - 0.5 of a ramp: torch.nn.functional.interpolate(ramp, scale_factor=33/20, mode='bilinear') of
+  // python3-torch 1.13.1 gives the same to 6e-8.
   const auto ramp = torch::arange(35, torch::kFloat32).div(35).view({1, 1, 1, 35}).expand({1, 3, 20, 35});
   const auto crops = scorer.crops(ramp);
   ASSERT_EQ(crops.sizes(), (std::vector<std::int64_t>{2, 3, 32, 32}));
