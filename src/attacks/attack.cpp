@@ -96,6 +96,9 @@ double largest_change(const torch::Tensor& attacked, const torch::Tensor& clean)
 AttackResult Attack::run(const models::Scorer& scorer, const torch::Tensor& pixels,
                          const AttackOptions& options) const {
   STEADYIQA_ASSERT(pixels.dim() == 4 && pixels.size(0) == 1, "an attack takes one [1,3,H,W] image");
+  if (options.unit == Unit::kCrop && scorer.options().crops.pooling != models::Pooling::kMean) {
+    fail_usage("unit crop attacks crops by their own scores, which weighted pooling does not average: use unit image");
+  }
   const models::EvalMode eval(scorer.network());
   return options.unit == Unit::kImage ? run_on_image(scorer, pixels, options) : run_on_crops(scorer, pixels, options);
 }

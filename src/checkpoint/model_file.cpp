@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "models/compat.h"
 
 #include <torch/torch.h>
 
@@ -24,11 +25,24 @@ std::string some_of(const std::vector<std::string>& names) {
 
 std::string shape_text(const torch::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes(), ",")); }
 
+nlohmann::json to_json(const std::optional<models::NativeScale>& native) {
+  if (!native) {
+    return nullptr;
+  }
+  return {{"name", native->name},
+          {"range", {native->min, native->max}},
+          {"higher_is_better", native->higher_is_better},
+          {"slope", native->line.slope},
+          {"intercept", native->line.intercept}};
+}
+
 nlohmann::json to_json(const models::ScorerOptions& options) {
   nlohmann::json json = {{"model", options.model},
                          {"backbone", options.backbone},
                          {"crop", options.crop},
+                         {"input", options_to_json(options.input, models::input_policy_fields())},
                          {"crops", options_to_json(options.crops, models::crop_policy_fields())},
+                         {"compat", models::compat_names().at(static_cast<std::size_t>(options.compat))},
                          {"mean", options.normalisation.mean},
                          {"std", options.normalisation.std},
                          {"score",
@@ -37,11 +51,52 @@ nlohmann::json to_json(const models::ScorerOptions& options) {
                            {"slope", options.scale.calibration.slope},
                            {"intercept", options.scale.calibration.intercept},
                            {"range", {0, 100}},
-                           {"higher_is_better", true}}}};
-  if (models::find_model(options.model).has_swin_scale) {
-    json["swin_scale"] = options.swin_scale;
+                           {"higher_is_better", true},
+                           {"native", to_json(options.scale.native)}}}};
+}
+
+/// What a file of format 1 says without words: pixels as PIL decodes them, no resize, crop scores averaged.
+void upgrade_from_1(nlohmann::json& json) {
+  models::InputPolicy input;
+  input.orientation = image::Orientation::kIgnored;
+  json["input"] = options_to_json(input, models::input_policy_fields());
+  json.at("crops")["pooling"] = "mean";
+  json["compat"] = "ours";
+  json.at("score")["native"] = nullptr;
+}
+
+/// Sets every field of the table; a missing one must not quietly take this version's default.
+template <class S>
+void set_all(S& options, const FieldTable<S>& table, const nlohmann::json& json, const std::string& where) {
+  for (const auto& f : table) {
+    static_cast<void>(json.at(f.name));
   }
-  return json;
+  options_from_json(options, table, json, where);
+}
+
+models::ScoreScale scale_from(const nlohmann::json& json) {
+  models::ScoreScale scale;
+  scale.name = json.at("name").get<std::string>();
+  scale.calibrated = json.at("calibrated").get<bool>();
+  scale.calibration = {json.at("slope").get<double>(), json.at("intercept").get<double>()};
+  if (const auto& native = json.at("native"); !native.is_null()) {
+    const auto range = native.at("range").get<std::array<double, 2>>();
+    scale.native = {native.at("name").get<std::string>(),
+                    range[0],
+                    range[1],
+                    native.at("higher_is_better").get<bool>(),
+                    {native.at("slope").get<double>(), native.at("intercept").get<double>()}};
+  }
+  return scale;
+}
+
+bool in_range(const models::ScoreScale& scale) {
+  const auto finite = [](const stats::Affine& line) {
+    return std::isfinite(line.slope) && std::isfinite(line.intercept);
+  };
+  const bool native_ok = !scale.native || (finite(scale.native->line) && std::isfinite(scale.native->min) &&
+                                           std::isfinite(scale.native->max) && scale.native->min < scale.native->max);
+  return finite(scale.calibration) && native_ok;
 }
 
 models::ScorerOptions options_from(const nlohmann::json& json, const std::string& where) {
@@ -49,17 +104,12 @@ models::ScorerOptions options_from(const nlohmann::json& json, const std::string
   options.model = json.at("model").get<std::string>();
   options.backbone = json.at("backbone").get<std::string>();
   options.crop = json.at("crop").get<int>();
-  const auto& crops = json.at("crops");
-  for (const auto& f : models::crop_policy_fields()) {
-    static_cast<void>(crops.at(f.name));  // a missing one must not quietly take this version's default
-  }
-  options_from_json(options.crops, models::crop_policy_fields(), crops, where);
+  set_all(options.input, models::input_policy_fields(), json.at("input"), where);
+  set_all(options.crops, models::crop_policy_fields(), json.at("crops"), where);
+  options.compat = models::compat_from(json.at("compat").get<std::string>());
   options.normalisation.mean = json.at("mean").get<std::array<double, 3>>();
   options.normalisation.std = json.at("std").get<std::array<double, 3>>();
-  const auto& score = json.at("score");
-  options.scale.name = score.at("name").get<std::string>();
-  options.scale.calibrated = score.at("calibrated").get<bool>();
-  options.scale.calibration = {score.at("slope").get<double>(), score.at("intercept").get<double>()};
+  options.scale = scale_from(json.at("score"));
   const auto& info = models::find_model(options.model);
   const bool crop_ok = options.crop == info.crop || (info.any_size && options.crop >= 32 && options.crop <= 4096);
   bool std_ok = true;
@@ -72,7 +122,7 @@ models::ScorerOptions options_from(const nlohmann::json& json, const std::string
       fail_input("{}: its swin_scale is no finite number", where);
     }
   }
-  if (!crop_ok || !std_ok || !std::isfinite(options.scale.calibration.slope)) {
+  if (!crop_ok || !std_ok || !in_range(options.scale)) {
     fail_input("{}: its crop side, normalisation or calibration is out of range", where);
   }
   return options;
@@ -139,14 +189,17 @@ LoadedModel load_model(const std::filesystem::path& path) {
     fail_input("{}: a safetensors file, but not a SteadyIQA model (no '{}' metadata)", where, kMetadataKey);
   }
   try {
-    const auto json = nlohmann::json::parse(entry->second);
-    const auto& format = json.at("format");
-    if (!format.is_number_integer() || format.get<std::int64_t>() < 1) {
+    auto json = nlohmann::json::parse(entry->second);
+    const auto& written = json.at("format");
+    const std::int64_t format = written.is_number_integer() ? written.get<std::int64_t>() : 0;
+    if (format < 1) {
       fail_input("{}: broken '{}' metadata: its format is no positive integer", where, kMetadataKey);
     }
-    if (format.get<std::int64_t>() > kModelFormat) {
-      fail_input("{}: written by a newer SteadyIQA (format {}, this one reads {})", where, format.get<std::int64_t>(),
-                 kModelFormat);
+    if (format > kModelFormat) {
+      fail_input("{}: written by a newer SteadyIQA (format {}, this one reads {})", where, format, kModelFormat);
+    }
+    if (format == 1) {
+      upgrade_from_1(json);
     }
     auto options = options_from(json, where);
     auto network = models::make_network(options.model, options.backbone, options.swin_scale);

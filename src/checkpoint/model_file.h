@@ -11,8 +11,8 @@
 
 namespace steadyiqa::checkpoint {
 
-/// Of the metadata layout; a file of a newer one is refused.
-inline constexpr int kModelFormat = 1;
+/// Of the metadata layout; a file of a newer one is refused, of format 1 (before input policies) read as what it meant.
+inline constexpr int kModelFormat = 2;
 
 /// How a model came to be. Empty objects where nothing is known. No times, paths or machine names: the same training
 /// gives the same bytes.

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "data/split.h"
+#include "models/compat.h"
 
 #include <cmath>
 #include <cstdio>
@@ -47,6 +48,27 @@ data::Dataset DataFlags::open() const {
     data::split_by_seed(dataset, data::parse_split_ratio(ratio), split_seed);
   }
   return dataset;
+}
+
+void PreprocessingFlags::add(CLI::App& app) {
+  const std::string group = "Preprocessing (default: the model file's)";
+  app.add_option("--compat", compat_,
+                 fmt::format("whose preprocessing, pooling and score scale ({}); the flags below go over it",
+                             fmt::join(models::compat_names(), "|")))
+      ->type_name("CHOICE")
+      ->group(group);
+  flags_.add(app, "", models::input_policy_fields(), group);
+  flags_.add(app, "", models::crop_policy_fields(), group);
+}
+
+void PreprocessingFlags::apply(models::Scorer& scorer) const {
+  auto options = scorer.options();
+  if (!compat_.empty()) {
+    models::apply_compat(options, models::compat_from(compat_));
+  }
+  flags_.apply("", options.input, models::input_policy_fields());
+  flags_.apply("", options.crops, models::crop_policy_fields());
+  scorer.set_options(std::move(options));
 }
 
 void AttackFlags::add(CLI::App& app) {

@@ -5,6 +5,7 @@
 #include "base/options.h"
 #include "data/dataset.h"
 #include "evaluation/result.h"
+#include "models/scorer.h"
 
 #include <CLI/CLI.hpp>
 
@@ -78,6 +79,16 @@ struct DataFlags {
   void add(CLI::App& app, bool required);
   /// The data set with its sets assigned; images not yet looked for.
   [[nodiscard]] data::Dataset open() const;
+};
+
+/// --compat, --resize... and --crops...: preprocessing other than the model file's.
+struct PreprocessingFlags {
+  void add(CLI::App& app);
+  void apply(models::Scorer& scorer) const;
+
+ private:
+  std::string compat_;
+  TableFlags flags_;
 };
 
 /// --attack NAME[:key=value,...] (repeatable), --eps (repeatable), --direction, --unit, --steps, --step-size.

@@ -15,7 +15,7 @@ namespace {
 struct EvaluateFlags {
   DataFlags data;
   AttackFlags attack;
-  TableFlags crops;
+  PreprocessingFlags preprocessing;
   std::vector<std::string> models;
   std::string set = "test";
   std::string json_file;
@@ -40,9 +40,7 @@ int run_evaluate(const EvaluateFlags& flags) {
   std::vector<evaluation::Evaluation> evaluations;
   for (const auto& path : flags.models) {
     auto model = checkpoint::load_model(path);
-    auto crops = model.scorer.options().crops;
-    flags.crops.apply("", crops, models::crop_policy_fields());
-    model.scorer.set_crop_policy(crops);
+    flags.preprocessing.apply(model.scorer);
     for (auto& evaluation : evaluation::evaluate(model, path, dataset, attacks)) {
       evaluations.push_back(std::move(evaluation));
     }
@@ -79,7 +77,7 @@ Command add_evaluate(CLI::App& app) {
   sub->add_option("--set", flags->set, "which set of the split: train, val, test, or all")->capture_default_str();
   sub->add_option("--limit", flags->limit, "only the first so many images")->check(CLI::NonNegativeNumber);
   flags->attack.add(*sub);
-  flags->crops.add(*sub, "", models::crop_policy_fields(), "Crops (default: the model file's)");
+  flags->preprocessing.add(*sub);
   sub->add_flag("--json", flags->json, "everything as one JSON object on stdout");
   sub->add_option("--json-file", flags->json_file, "write it to a file, too, with per-image rows");
   sub->add_option("--csv", flags->csv_file, "write per-image rows to a CSV file");

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "checkpoint/model_file.h"
+#include "models/compat.h"
 #include "parallel/runtime.h"
 #include "scoring/score_set.h"
 
@@ -24,7 +25,7 @@ struct ScoreFlags {
   bool json = false;
   bool csv = false;
   int threads = 0;
-  TableFlags crops;
+  PreprocessingFlags preprocessing;
 };
 
 bool looks_like_image(const std::filesystem::path& path) {
@@ -84,11 +85,19 @@ std::string line_of(const ScoreFlags& flags, const std::string& path, double sco
 
 nlohmann::json head_of(const checkpoint::LoadedModel& model, const ScoreFlags& flags) {
   const auto& options = model.scorer.options();
-  auto head = output_head("score", options_to_json(options.crops, models::crop_policy_fields()));
-  head["model"] = {{"path", flags.model},         {"sha256", model.sha256},
-                   {"name", options.model},       {"backbone", options.backbone},
-                   {"score", options.scale.name}, {"calibrated", options.scale.calibrated},
-                   {"range", {0, 100}},           {"higher_is_better", true}};
+  auto config = options_to_json(options.crops, models::crop_policy_fields());
+  config.update(options_to_json(options.input, models::input_policy_fields()));
+  config["compat"] = models::compat_names().at(static_cast<std::size_t>(options.compat));
+  auto head = output_head("score", config);
+  const auto scale = models::reported_scale(options);
+  head["model"] = {{"path", flags.model},
+                   {"sha256", model.sha256},
+                   {"name", options.model},
+                   {"backbone", options.backbone},
+                   {"score", scale.name},
+                   {"calibrated", options.scale.calibrated},
+                   {"range", {scale.min, scale.max}},  // NaN, an unknown end, is written as null
+                   {"higher_is_better", scale.higher_is_better}};
   head["device"] = "cpu";
   head["precision"] = "float32";
   return head;
@@ -97,9 +106,9 @@ nlohmann::json head_of(const checkpoint::LoadedModel& model, const ScoreFlags& f
 int run_score(const ScoreFlags& flags) {
   parallel::configure_threads(flags.threads);
   auto model = checkpoint::load_model(flags.model);
-  auto crops = model.scorer.options().crops;
-  flags.crops.apply("", crops, models::crop_policy_fields());
-  model.scorer.set_crop_policy(crops);
+  flags.preprocessing.apply(model.scorer);
+  const auto& options = model.scorer.options();
+  const auto scale = models::reported_scale(options);
   if (!model.scorer.options().scale.calibrated) {
     log_warning("{}: not calibrated, scores are raw network output", flags.model);
   }
@@ -111,22 +120,25 @@ int run_score(const ScoreFlags& flags) {
   }
   std::int64_t failed = 0;
   torch::NoGradGuard no_grad;
-  scoring::for_each_image(paths, "scoring", [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
-    const auto path = paths[static_cast<std::size_t>(i)].string();
-    std::string error = pixels ? "" : pixels.error();
-    double raw = 0;
-    if (pixels) {
-      raw = model.scorer.raw(pixels.value())[0].item<double>();
-      if (!std::isfinite(raw)) {
-        error = path + ": the model's score is not finite";
-      }
-    }
-    if (!error.empty()) {
-      ++failed;
-      log_warning("{}", error);
-    }
-    print(line_of(flags, path, model.scorer.calibrate(raw), raw, error));
-  });
+  scoring::for_each_image(paths, options.input.orientation, "scoring",
+                          [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
+                            const auto path = paths[static_cast<std::size_t>(i)].string();
+                            std::string error = pixels ? "" : pixels.error();
+                            double raw = 0;
+                            try {
+                              if (pixels) {
+                                raw = model.scorer.raw(pixels.value())[0].item<double>();
+                                error = std::isfinite(raw) ? "" : path + ": the model's score is not finite";
+                              }
+                            } catch (const Error& failure) {  // an image that cannot be resized, say
+                              error = fmt::format("{}: {}", path, failure.what());
+                            }
+                            if (!error.empty()) {
+                              ++failed;
+                              log_warning("{}", error);
+                            }
+                            print(line_of(flags, path, scale.line(raw), raw, error));
+                          });
   if (failed == 0) {
     return 0;
   }
@@ -139,14 +151,15 @@ int run_score(const ScoreFlags& flags) {
 
 Command add_score(CLI::App& app) {
   auto flags = std::make_shared<ScoreFlags>();
-  auto* sub = app.add_subcommand("score", "one score per image: 0-100, higher is better");
+  auto* sub =
+      app.add_subcommand("score", "one score per image: 0-100, higher is better (--compat: the authors' scale)");
   sub->add_option("PATH", flags->paths, "image files, folders, or - for a list of paths on stdin")->required();
   sub->add_option("--model", flags->model, "model file (.safetensors)")->required();
   auto* json = sub->add_flag("--json", flags->json, "a head object, then one object per image and line");
   sub->add_flag("--csv", flags->csv, "image,score,raw_score,error")->excludes(json);
   sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
-  flags->crops.add(*sub, "", models::crop_policy_fields(), "Crops (default: the model file's)");
-  sub->footer("An image with a side below the model's crop is enlarged (bilinear) until its short side equals it.");
+  flags->preprocessing.add(*sub);
+  sub->footer("docs/preprocessing.md says what each --compat does, and what happens to small and rotated images.");
   return {sub, [flags] { return run_score(*flags); }};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "data/dataset.h"
+#include "image/resize.h"
 
 #include <torch/types.h>
 
@@ -58,10 +59,20 @@ struct SamplerOptions {
 [[nodiscard]] image::Image draw_crop(const image::Image& image, const SamplerOptions& options, std::int64_t epoch,
                                      const CropDraw& draw);
 
+/// How an image file is read for training: as a Scorer's input policy says.
+struct ReadRule {
+  image::Orientation orientation = image::Orientation::kApplied;
+  image::ResizeRule resize{};
+};
+
+/// What an ImageCache keeps unless told otherwise.
+inline constexpr std::uint64_t kCacheBytes = 2ULL << 30U;
+
 /// Decoded images kept in memory up to a limit, for data sets that are read once an epoch. Thread-safe.
 class ImageCache {
  public:
-  explicit ImageCache(const Dataset& dataset, std::uint64_t max_bytes = 2ULL << 30U);
+  /// Images are kept as the rule leaves them.
+  explicit ImageCache(const Dataset& dataset, std::uint64_t max_bytes = kCacheBytes, ReadRule rule = {});
   ~ImageCache();
   ImageCache(const ImageCache&) = delete;
   ImageCache& operator=(const ImageCache&) = delete;

@@ -14,14 +14,10 @@ image::Image enlarge(const image::Image& source, std::int64_t side) {
   const std::int64_t shorter = std::min(source.width, source.height);
   const std::int64_t longer = std::max(source.width, source.height);
   const std::int64_t new_longer = (2 * longer * side + shorter) / (2 * shorter);  // longer * side / shorter, rounded
-  const image::DecodeLimits limits;
-  if (new_longer > limits.max_side || new_longer * side > limits.max_pixels) {
-    fail_input("an image of {}x{} cannot be enlarged to a short side of {}: more than {} pixels or a side above {}",
-               source.width, source.height, side, limits.max_pixels, limits.max_side);
-  }
   const bool is_wide = source.width >= source.height;
-  return image::resize_bilinear(source, static_cast<int>(is_wide ? new_longer : side),
-                                static_cast<int>(is_wide ? side : new_longer));
+  const auto size =
+      image::checked_size({source.width, source.height}, is_wide ? new_longer : side, is_wide ? side : new_longer);
+  return image::resize_bilinear(source, size.width, size.height);
 }
 
 }  // namespace

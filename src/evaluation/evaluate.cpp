@@ -34,8 +34,7 @@ Evaluation describe(const checkpoint::LoadedModel& model, const std::string& mod
   e.score_name = options.scale.name;
   e.calibrated = options.scale.calibrated;
   e.calibration = options.scale.calibration;
-  const auto crops = options_to_json(options.crops, models::crop_policy_fields());
-  e.crops = fmt::format("{} {} of {}px", crops.at("crops").get<std::string>(), options.crops.count, options.crop);
+  e.crops = models::preprocessing_text(options);
   describe_training(model.provenance.recipe, e);
   e.data_name = dataset.name;
   e.data_digest = dataset.digest();
@@ -92,7 +91,8 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
   const auto mos = scoring::mos_0_100(dataset);
   const auto raw_score = [&scorer](const torch::Tensor& x) { return scorer.raw(x); };
   const models::EvalMode eval(scorer.network());
-  scoring::for_each_image(paths, "evaluating", [&](std::int64_t i, const Result<torch::Tensor>& decoded) {
+  const auto orientation = scorer.options().input.orientation;
+  scoring::for_each_image(paths, orientation, "evaluating", [&](std::int64_t i, const Result<torch::Tensor>& decoded) {
     const auto index = static_cast<std::size_t>(i);
     const auto& pixels = decoded.value();
     const auto at_clean = models::input_gradient(raw_score, pixels);

@@ -32,6 +32,11 @@ struct Header {
 /// others neither applies nor complains about them. Only for bytes that inspect_png has passed.
 [[nodiscard]] std::vector<std::byte> essential_png(std::span<const std::byte> bytes);
 
+/// The EXIF orientation of a JPEG, PNG or WebP: 1 (upright) to 8; 1 where there is none or it makes no sense.
+[[nodiscard]] int exif_orientation(std::span<const std::byte> bytes);
+/// The image turned and mirrored from that orientation to upright.
+[[nodiscard]] Image upright(const Image& image, int orientation);
+
 /// Why an image of this size is over the limits, or nothing.
 [[nodiscard]] std::optional<std::string> over_limits(const Header& header, const DecodeLimits& limits);
 

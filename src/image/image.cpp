@@ -125,17 +125,23 @@ std::vector<std::byte> encode(const Image& image, const char* extension, const s
 
 }  // namespace
 
-Result<Image> decode(std::span<const std::byte> bytes, const std::string& name, const DecodeLimits& limits) {
+Result<Image> decode(std::span<const std::byte> bytes, const std::string& name, const DecodeLimits& limits,
+                     Orientation orientation) {
   auto result = decode_any(bytes, limits);
   if (!result) {
     return Failure{fmt::format("{}: {}", name, result.error())};
   }
+  if (orientation == Orientation::kApplied) {
+    if (const int stored = exif_orientation(bytes); stored != 1) {
+      return upright(result.value(), stored);
+    }
+  }
   return result;
 }
 
-Result<Image> read_image(const std::filesystem::path& path, const DecodeLimits& limits) {
+Result<Image> read_image(const std::filesystem::path& path, const DecodeLimits& limits, Orientation orientation) {
   try {
-    return decode(read_file(path, limits.max_bytes), path.string(), limits);
+    return decode(read_file(path, limits.max_bytes), path.string(), limits, orientation);
   } catch (const Error& error) {
     return Failure{error.what()};
   }

@@ -36,13 +36,21 @@ struct DecodeLimits {
   std::uint64_t max_bytes = 512ULL << 20U;  ///< of the encoded file
 };
 
+/// What to do with a camera's EXIF orientation (JPEG, PNG, WebP).
+enum class Orientation {
+  kApplied,  ///< the image as a person sees it
+  kIgnored   ///< the stored rows as they are: PIL's convert('RGB')
+};
+
 /// Decodes JPEG, PNG, BMP, PPM/PGM, WebP or TIFF, recognised by its first bytes, never by its name.
-/// As PIL's convert('RGB'): EXIF orientation is ignored, alpha dropped, grey repeated, 16-bit reduced to 8.
+/// As PIL's convert('RGB'): alpha dropped, grey repeated, 16-bit reduced to its upper 8, CMYK by Pillow's formula; the
+/// orientation of a TIFF is part of its format and always applied, as PIL and OpenCV do.
 /// A truncated or corrupt file is a Failure, never a partly grey image. `name` begins the message.
 [[nodiscard]] Result<Image> decode(std::span<const std::byte> bytes, const std::string& name,
-                                   const DecodeLimits& limits = {});
+                                   const DecodeLimits& limits = {}, Orientation orientation = Orientation::kApplied);
 /// Reads and decodes a file; a missing or unreadable one is a Failure, too.
-[[nodiscard]] Result<Image> read_image(const std::filesystem::path& path, const DecodeLimits& limits = {});
+[[nodiscard]] Result<Image> read_image(const std::filesystem::path& path, const DecodeLimits& limits = {},
+                                       Orientation orientation = Orientation::kApplied);
 
 /// Lossless PNG / JPEG of the given quality (1-100; 4:2:0 chroma, libjpeg defaults).
 [[nodiscard]] std::vector<std::byte> encode_png(const Image& image);

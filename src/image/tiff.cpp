@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace steadyiqa::image {
 namespace {
@@ -16,6 +17,7 @@ enum Tag : std::uint32_t {
   kBits = 258,
   kPhotometric = 262,
   kStripOffsets = 273,
+  kOrientation = 274,
   kStripSizes = 279,
   kTileWidth = 322,
   kTileHeight = 323,
@@ -89,8 +91,12 @@ Result<Header> inspect_tiff(std::span<const std::byte> bytes, const DecodeLimits
   if (reader.failed()) {
     return Failure{"truncated TIFF"};
   }
-  const Header header{static_cast<std::int64_t>(first(directory, kWidth, 0)),
-                      static_cast<std::int64_t>(first(directory, kHeight, 0))};
+  Header header{static_cast<std::int64_t>(first(directory, kWidth, 0)),
+                static_cast<std::int64_t>(first(directory, kHeight, 0))};
+  constexpr std::uint64_t kFirstTransposed = 5;  // orientations 5 to 8 come out of the decoder on their side
+  if (const auto stored = first(directory, kOrientation, 1); stored >= kFirstTransposed && stored <= 8) {
+    std::swap(header.width, header.height);
+  }
   const std::uint64_t bits = first(directory, kBits, 1);
   if (bits > 16 || first(directory, kSampleFormat, 1) != 1) {
     return Failure{fmt::format("TIFF of {} bits a sample is not supported: 8 or 16, unsigned", bits)};

@@ -42,6 +42,10 @@ class Maniqa : public Network {
   }
 
   torch::Tensor forward(const torch::Tensor& x) override {
+    const auto parts = forward_weighted(x);
+    return parts.weighted / parts.weight;
+  }
+  WeightedScores forward_weighted(const torch::Tensor& x) override {
     TORCH_CHECK(x.dim() == 4 && x.size(1) == 3 && x.size(2) == 224 && x.size(3) == 224,
                 "MANIQA takes [N,3,224,224], got ", x.sizes());
     const auto as_map = [](const torch::Tensor& y) { return y.view({y.size(0), y.size(1), kSide, kSide}); };
@@ -51,7 +55,7 @@ class Maniqa : public Network {
     const auto tokens = narrow.flatten(2).transpose(1, 2);  // [N,784,384]
     const auto scores = fc_score_->forward(tokens).squeeze(2);
     const auto weights = fc_weight_->forward(tokens).squeeze(2);
-    return (scores * weights).sum(1) / weights.sum(1);
+    return {(scores * weights).sum(1), weights.sum(1)};
   }
 
   [[nodiscard]] std::string trunk_prefix() const override { return "vit."; }

@@ -23,6 +23,12 @@ std::vector<torch::nn::Module*> training_batch_norms(torch::nn::Module& module) 
 
 }  // namespace
 
+WeightedScores Network::forward_weighted(const torch::Tensor& x) {
+  auto scores = forward(x);
+  auto ones = torch::ones_like(scores);
+  return {std::move(scores), std::move(ones)};
+}
+
 bool batch_norm_training(torch::nn::Module& module) { return !training_batch_norms(module).empty(); }
 
 FrozenBatchNorm::FrozenBatchNorm(torch::nn::Module& module) : thawed_(training_batch_norms(module)) {

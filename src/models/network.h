@@ -12,6 +12,13 @@
 
 namespace steadyiqa::models {
 
+/// A score as a weighted mean over tokens (MANIQA): the crops of one image can then be pooled by all their tokens at
+/// once.
+struct WeightedScores {
+  torch::Tensor weighted;  ///< [N], sum of weight x score over the crop's tokens
+  torch::Tensor weight;    ///< [N], sum of the weights; the crop's own score is weighted / weight
+};
+
 /// A network on its own scale: no resizing, no cropping, no normalisation, no calibration (those are the Scorer's).
 class Network : public torch::nn::Module {
  public:
@@ -23,6 +30,8 @@ class Network : public torch::nn::Module {
   virtual torch::Tensor outputs(const torch::Tensor& x) { return forward(x).unsqueeze(1); }
   /// Images that a batch has at least in training mode.
   [[nodiscard]] virtual std::int64_t least_training_batch() const { return 1; }
+  /// The parts of each crop's score, for Pooling::kWeighted. As it stands here: every crop weighs 1.
+  virtual WeightedScores forward_weighted(const torch::Tensor& x);
   /// Parameters of the pretrained trunk (the lower learning rate) by name prefix, e.g. "res."; "" when there is no
   /// trunk.
   [[nodiscard]] virtual std::string trunk_prefix() const { return ""; }

@@ -1,13 +1,15 @@
 #include "models/scorer.h"
 
 #include "base/error.h"
-#include "base/seed.h"
+#include "models/resize.h"
 #include "parallel/runtime.h"
 
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <cmath>
+#include <array>
+#include <limits>
+#include <vector>
 
 namespace steadyiqa::models {
 namespace {
@@ -16,71 +18,99 @@ torch::Tensor channel_constant(const std::array<double, 3>& values) {
   return torch::tensor({values[0], values[1], values[2]}, torch::kFloat32).view({1, 3, 1, 1});
 }
 
-std::int64_t grid_side(const CropPolicy& policy) {
-  const auto side = static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(policy.count))));
-  if (side * side != policy.count) {
-    fail_usage("a grid of crops needs a square number of them, got {} (say 1, 4, 9, 16 or 25)", policy.count);
+/// Whole images have no crop to be enlarged to; below this the networks' strides leave nothing.
+constexpr std::int64_t kSmallestWholeSide = 32;
+
+/// The image so enlarged that the crop fits (bilinear, half-pixel centres).
+torch::Tensor enlarged(const torch::Tensor& pixels, std::int64_t crop, SmallImages rule) {
+  const auto height = pixels.size(2);
+  const auto width = pixels.size(3);
+  const auto short_side = std::min(height, width);
+  const image::Size from{static_cast<int>(width), static_cast<int>(height)};
+  if (rule == SmallImages::kPastCrop && short_side <= crop) {
+    const double factor = static_cast<double>(crop + 1) / static_cast<double>(short_side);
+    const auto grown = [factor](std::int64_t side) {
+      return static_cast<std::int64_t>(static_cast<double>(side) * factor);
+    };
+    static_cast<void>(image::checked_size(from, grown(width), grown(height)));
+    const std::array<double, 2> factors = {factor, factor};
+    return torch::upsample_bilinear2d(pixels, c10::nullopt, false, c10::ArrayRef<double>(factors));
   }
-  return side;
+  if (rule == SmallImages::kToCrop && short_side < crop) {
+    const auto grown = [&](std::int64_t side) { return (2 * side * crop + short_side) / (2 * short_side); };  // rounded
+    static_cast<void>(image::checked_size(from, grown(width), grown(height)));
+    return torch::upsample_bilinear2d(pixels, {grown(height), grown(width)}, false);
+  }
+  return pixels;
 }
 
 }  // namespace
 
-const FieldTable<CropPolicy>& crop_policy_fields() {
-  static const FieldTable<CropPolicy> kFields = {
-      field("crops", &CropPolicy::kind, {"grid", "random", "centre"},
-            {.help = "which crops of an image are scored; the score is their mean"}),
-      field("crop-count", &CropPolicy::count,
-            {.help = "how many crops; a square number for a grid", .unit = "crops", .min = 1, .max = 1024}),
-      field("crop-seed", &CropPolicy::seed, {.help = "seed of random crops", .min = 0}),
+const FieldTable<InputPolicy>& input_policy_fields() {
+  static const FieldTable<InputPolicy> kFields = {
+      field("resize", &InputPolicy::resize,
+            {.help = "before cropping: none, HEIGHTxWIDTH, short:SIDE; several, separated by commas, in turn"}),
+      field("resize-filter", &InputPolicy::filter, {"pillow-bilinear", "opencv-cubic"},
+            {.help = "whose resize: Pillow's antialiased bilinear or OpenCV's INTER_CUBIC, 8-bit exact"}),
+      field("small-images", &InputPolicy::small_images, {"to-crop", "past-crop"},
+            {.help = "an image too small for the crop is enlarged to the crop, or to the crop + 1 (pyiqa)"}),
+      field("orientation", &InputPolicy::orientation, {"applied", "ignored"},
+            {.help = "EXIF orientation: applied (what a person sees) or ignored (PIL's convert)"}),
   };
   return kFields;
 }
 
-std::vector<std::pair<std::int64_t, std::int64_t>> crop_places(const CropPolicy& policy, std::int64_t crop,
-                                                               std::int64_t height, std::int64_t width) {
-  std::vector<std::pair<std::int64_t, std::int64_t>> places;
-  const auto free_y = height - crop;
-  const auto free_x = width - crop;
-  if (policy.kind == CropKind::kCentre) {
-    places.emplace_back(free_y / 2, free_x / 2);
-  } else if (policy.kind == CropKind::kRandom) {
-    for (std::int64_t i = 0; i < policy.count; ++i) {
-      Rng rng(derive_seed(static_cast<std::uint64_t>(policy.seed), "score-crop", static_cast<std::uint64_t>(i)));
-      const auto y = rng.below(free_y + 1);
-      places.emplace_back(y, rng.below(free_x + 1));
-    }
+image::ResizeRule resize_rule(const InputPolicy& policy) { return {image::parse_resize(policy.resize), policy.filter}; }
+
+stats::Affine NativeScale::to_0_100() const {
+  const double slope = 100.0 / (max - min) * (higher_is_better ? 1 : -1);
+  const double worst = higher_is_better ? min : max;
+  return {slope * line.slope, slope * (line.intercept - worst)};
+}
+
+std::string preprocessing_text(const ScorerOptions& options) {
+  const auto input = options_to_json(options.input, input_policy_fields());
+  const auto crops = options_to_json(options.crops, crop_policy_fields());
+  std::string text;
+  if (options.input.resize != "none") {
+    text = fmt::format("resize {} {}, ", options.input.resize, input.at("resize-filter").get<std::string>());
+  }
+  const auto kind = crops.at("crops").get<std::string>();
+  if (options.crops.kind == CropKind::kWhole) {
+    text += "whole image";
   } else {
-    const auto side = grid_side(policy);
-    const auto place = [side](std::int64_t i, std::int64_t free) {
-      return side == 1 ? free / 2 : (i * free) / (side - 1);
-    };
-    for (std::int64_t row = 0; row < side; ++row) {
-      for (std::int64_t column = 0; column < side; ++column) {
-        places.emplace_back(place(row, free_y), place(column, free_x));
-      }
-    }
-    // An image no larger than the crop on one side has one place there: each different crop counts once.
-    std::sort(places.begin(), places.end());
-    places.erase(std::unique(places.begin(), places.end()), places.end());
+    text += fmt::format("{} {} of {}px", kind, options.crops.count, options.crop);
   }
-  return places;
+  return text + (options.crops.pooling == Pooling::kWeighted ? ", weighted pooling" : "");
 }
 
-Scorer::Scorer(std::shared_ptr<Network> network, ScorerOptions options)
-    : network_(std::move(network)),
-      options_(std::move(options)),
-      mean_(channel_constant(options_.normalisation.mean)),
-      std_(channel_constant(options_.normalisation.std)) {
+ReportedScale reported_scale(const ScorerOptions& options) {
+  const auto& scale = options.scale;
+  if (options.compat == Compat::kOurs) {
+    return {scale.name, scale.calibration};
+  }
+  if (scale.native) {
+    return {scale.native->name, scale.native->line, scale.native->min, scale.native->max,
+            scale.native->higher_is_better};
+  }
+  const double unknown = std::numeric_limits<double>::quiet_NaN();
+  return {"network output, on the scale of its training labels", {}, unknown, unknown, scale.calibration.slope >= 0};
+}
+
+Scorer::Scorer(std::shared_ptr<Network> network, ScorerOptions options) : network_(std::move(network)) {
   network_->eval();
-  set_crop_policy(options_.crops);
+  set_options(std::move(options));
 }
 
-void Scorer::set_crop_policy(const CropPolicy& crops) {
-  if (crops.kind == CropKind::kGrid) {
-    static_cast<void>(grid_side(crops));
+void Scorer::set_options(ScorerOptions options) {
+  check(options.crops);
+  if (options.crops.kind == CropKind::kWhole && !find_model(options.model).any_size) {
+    fail_usage("model '{}' takes crops of {} pixels, not whole images", options.model, options.crop);
   }
-  options_.crops = crops;
+  resize_ = resize_rule(options.input);
+  mean_ = channel_constant(options.normalisation.mean);
+  std_ = channel_constant(options.normalisation.std);
+  options_ = std::move(options);
 }
 
 torch::Tensor Scorer::normalise(const torch::Tensor& pixels) const {
@@ -90,15 +120,12 @@ torch::Tensor Scorer::normalise(const torch::Tensor& pixels) const {
 torch::Tensor Scorer::crops(const torch::Tensor& pixels) const {
   STEADYIQA_ASSERT(pixels.dim() == 4 && pixels.size(0) == 1 && pixels.size(1) == 3,
                    "crops() takes one [1,3,H,W] image");
-  auto image = pixels;
+  const bool whole = options_.crops.kind == CropKind::kWhole;
   const auto crop = static_cast<std::int64_t>(options_.crop);
-  const auto short_side = std::min(image.size(2), image.size(3));
-  if (short_side < crop) {
-    const auto enlarge = [&](std::int64_t side) {
-      return std::max<std::int64_t>(
-          crop, std::llround(static_cast<double>(side) * static_cast<double>(crop) / static_cast<double>(short_side)));
-    };
-    image = torch::upsample_bilinear2d(image, {enlarge(image.size(2)), enlarge(image.size(3))}, false);
+  const auto image = whole ? enlarged(resized(pixels), kSmallestWholeSide, SmallImages::kToCrop)
+                           : enlarged(resized(pixels), crop, options_.input.small_images);
+  if (whole) {
+    return image;
   }
   std::vector<torch::Tensor> parts;
   for (const auto& [y, x] : crop_places(options_.crops, crop, image.size(2), image.size(3))) {
@@ -107,12 +134,31 @@ torch::Tensor Scorer::crops(const torch::Tensor& pixels) const {
   return torch::cat(parts, 0);
 }
 
+torch::Tensor Scorer::resized(const torch::Tensor& pixels) const {
+  auto image = pixels;
+  for (const auto& step : resize_.steps) {
+    const auto size = image::size_after(step, {static_cast<int>(image.size(3)), static_cast<int>(image.size(2))});
+    image = resize_straight_through(image, size.height, size.width, resize_.filter);
+  }
+  return image;
+}
+
 torch::Tensor Scorer::raw_of_crops(const torch::Tensor& crops) const { return network_->forward(normalise(crops)); }
+
+torch::Tensor Scorer::raw_of_image(const torch::Tensor& pixels) const {
+  const auto parts = crops(pixels);
+  if (options_.crops.pooling == Pooling::kMean) {
+    return raw_of_crops(parts).mean();
+  }
+  const auto [weighted, weight] = network_->forward_weighted(normalise(parts));
+  constexpr double kNoWeight = 1e-8;  // pyiqa's guard
+  return weighted.sum() / (weight.sum() + kNoWeight);
+}
 
 torch::Tensor Scorer::raw(const torch::Tensor& pixels) const {
   std::vector<torch::Tensor> scores;
   for (std::int64_t i = 0; i < pixels.size(0); ++i) {
-    scores.push_back(raw_of_crops(crops(pixels.slice(0, i, i + 1))).mean());
+    scores.push_back(raw_of_image(pixels.slice(0, i, i + 1)));
   }
   return torch::stack(scores);
 }

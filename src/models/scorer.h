@@ -2,35 +2,58 @@
 #pragma once
 
 #include "base/options.h"
+#include "image/resize.h"
 #include "models/catalogue.h"
+#include "models/crop_policy.h"
 #include "stats/robustness.h"
 
 #include <torch/types.h>
 
-#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace steadyiqa::models {
 
-enum class CropKind { kGrid, kRandom, kCentre };
-
-/// Which crops of an image are scored; the image's score is their mean.
-struct CropPolicy {
-  CropKind kind = CropKind::kGrid;
-  std::int64_t count = 9;   ///< grid: a square number, n x n places from edge to edge; random: how many
-  std::int64_t seed = 919;  ///< random: places derive from seed, index and image size only
+/// What happens to an image with a side too short for the crop: it is enlarged (bilinear, both sides by one factor) ...
+enum class SmallImages {
+  kToCrop,   ///< ... when its short side is below the crop, to the crop
+  kPastCrop  ///< ... when it is not above the crop, to the crop + 1: pyiqa's rule
 };
-[[nodiscard]] const FieldTable<CropPolicy>& crop_policy_fields();
+
+/// How an image file becomes the pixels that are cropped.
+struct InputPolicy {
+  std::string resize = "none";  ///< image::parse_resize
+  image::Filter filter = image::Filter::kPillowBilinear;
+  SmallImages small_images = SmallImages::kToCrop;
+  image::Orientation orientation = image::Orientation::kApplied;
+};
+[[nodiscard]] const FieldTable<InputPolicy>& input_policy_fields();
+/// Throws Error(kUsage) for a resize that cannot be read.
+[[nodiscard]] image::ResizeRule resize_rule(const InputPolicy& policy);
+
+/// Whose preprocessing, pooling and score scale are in force (models/compat.h).
+enum class Compat { kOurs, kOfficial, kPyiqa };
+
+/// The scale of the labels that a network was trained on, as its authors report scores.
+struct NativeScale {
+  std::string name;
+  double min = 0;
+  double max = 100;
+  bool higher_is_better = true;
+  stats::Affine line{};  ///< from the raw network output to that scale: LinearityIQA's k and b, else 1 and 0
+  /// From the raw network output to 0-100, higher is better.
+  [[nodiscard]] stats::Affine to_0_100() const;
+};
 
 /// What a score means.
 struct ScoreScale {
   std::string name = "uncalibrated network output";  ///< e.g. "MOS 0-100 of livec"
-  /// From the raw network output to a 0-100, higher-is-better score; fitted on the training set.
+  /// From the raw network output to a 0-100, higher-is-better score: fitted on the training set, or NativeScale's.
   stats::Affine calibration{};
   bool calibrated = false;
+  std::optional<NativeScale> native{};  ///< of published weights
 };
 
 struct ScorerOptions {
@@ -38,14 +61,30 @@ struct ScorerOptions {
   std::string backbone;
   double swin_scale = kSwinScale;  ///< of models that have one
   int crop = 224;                  ///< side of a crop, pixels
+  InputPolicy input{};
   CropPolicy crops{};
   Normalisation normalisation = kImageNet;
   ScoreScale scale{};
+  Compat compat = Compat::kOurs;
 };
 
+/// The preprocessing in one line: "resize 512x384 pillow-bilinear, random 10 of 224px".
+[[nodiscard]] std::string preprocessing_text(const ScorerOptions& options);
+
+/// The scale that single scores are reported on: ours (0-100, higher is better), or under another Compat the authors'.
+struct ReportedScale {
+  std::string name;
+  stats::Affine line{};  ///< from the raw network output
+  double min = 0;        ///< NaN when not known
+  double max = 100;
+  bool higher_is_better = true;
+};
+[[nodiscard]] ReportedScale reported_scale(const ScorerOptions& options);
+
 /// A network with its preprocessing, crop policy and calibration. Differentiable end to end. In eval mode from
-/// construction on; not thread-safe. Pixels are [N,3,H,W] float32 RGB in [0,1]; an image with a side below the crop is
-/// enlarged (bilinear, both sides by one factor) until its short side equals the crop.
+/// construction on; not thread-safe. Pixels are [N,3,H,W] float32 RGB in [0,1], upright or not as
+/// options().input.orientation says: whoever decodes for a Scorer asks it. An image that a resize or enlargement would
+/// blow up beyond DecodeLimits is an Error(kInput).
 class Scorer {
  public:
   Scorer(std::shared_ptr<Network> network, ScorerOptions options);
@@ -53,13 +92,15 @@ class Scorer {
   [[nodiscard]] const ScorerOptions& options() const { return options_; }
   [[nodiscard]] Network& network() const { return *network_; }
   void set_scale(ScoreScale scale) { options_.scale = std::move(scale); }
-  void set_crop_policy(const CropPolicy& crops);
+  /// Other preprocessing for the same network. Throws Error(kUsage) for a policy that cannot be and keeps the old one.
+  void set_options(ScorerOptions options);
 
-  /// The crops of one image: [1,3,H,W] -> [K,3,S,S], pixels in [0,1], gradients flow back to the image.
+  /// The crops of one image: [1,3,H,W] -> [K,3,S,S] ([1,3,H',W'] for whole images), pixels in [0,1], after the resize
+  /// (resize_straight_through); gradients flow back to the image.
   [[nodiscard]] torch::Tensor crops(const torch::Tensor& pixels) const;
   /// Raw network output of each crop: [K,3,S,S] in [0,1] -> [K].
   [[nodiscard]] torch::Tensor raw_of_crops(const torch::Tensor& crops) const;
-  /// Raw score of each image (mean over its crops): [N,3,H,W] -> [N].
+  /// Raw score of each image (its crops pooled): [N,3,H,W] -> [N].
   [[nodiscard]] torch::Tensor raw(const torch::Tensor& pixels) const;
   /// Calibrated score of each image, nominally 0-100, higher is better, not clipped: [N,3,H,W] -> [N].
   [[nodiscard]] torch::Tensor score(const torch::Tensor& pixels) const;
@@ -71,12 +112,11 @@ class Scorer {
  private:
   std::shared_ptr<Network> network_;
   ScorerOptions options_;
+  image::ResizeRule resize_;
   torch::Tensor mean_, std_;  ///< [1,3,1,1]
-};
 
-/// Upper-left corners (y, x) of the policy's crops of side `crop` in a height x width image (both >= crop).
-[[nodiscard]] std::vector<std::pair<std::int64_t, std::int64_t>> crop_places(const CropPolicy& policy,
-                                                                             std::int64_t crop, std::int64_t height,
-                                                                             std::int64_t width);
+  [[nodiscard]] torch::Tensor resized(const torch::Tensor& pixels) const;
+  [[nodiscard]] torch::Tensor raw_of_image(const torch::Tensor& pixels) const;
+};
 
 }  // namespace steadyiqa::models

@@ -11,10 +11,11 @@
 
 namespace steadyiqa::scoring {
 
-void for_each_image(std::span<const std::filesystem::path> paths, const std::string& label, const Visit& visit) {
+void for_each_image(std::span<const std::filesystem::path> paths, image::Orientation orientation,
+                    const std::string& label, const Visit& visit) {
   const auto count = static_cast<std::int64_t>(paths.size());
   data::Prefetcher<Result<torch::Tensor>> prefetcher(count, [&](std::int64_t i) -> Result<torch::Tensor> {
-    const auto image = image::read_image(paths[static_cast<std::size_t>(i)]);
+    const auto image = image::read_image(paths[static_cast<std::size_t>(i)], {}, orientation);
     if (!image) {
       return Failure{image.error()};
     }
@@ -38,7 +39,8 @@ std::vector<double> raw_scores(const models::Scorer& scorer, const data::Dataset
     paths.push_back(sample.path);
   }
   std::vector<double> scores;
-  for_each_image(paths, label, [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
+  const auto orientation = scorer.options().input.orientation;
+  for_each_image(paths, orientation, label, [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
     const double score = scorer.raw(pixels.value())[0].item<double>();
     if (!std::isfinite(score)) {
       throw Error(ErrorKind::kNumeric, fmt::format("{}: the score of {} is not finite", label,

@@ -16,9 +16,11 @@
 namespace steadyiqa::scoring {
 
 /// Calls `visit(index, pixels)` in order for every image, [1,3,H,W] in [0,1], or with the reason why it could not be
-/// decoded. Stops between images with Error(kInterrupted) on Ctrl-C.
+/// decoded. `orientation`: the Scorer's (options().input.orientation). Stops between images with Error(kInterrupted) on
+/// Ctrl-C.
 using Visit = std::function<void(std::int64_t index, const Result<torch::Tensor>& pixels)>;
-void for_each_image(std::span<const std::filesystem::path> paths, const std::string& label, const Visit& visit);
+void for_each_image(std::span<const std::filesystem::path> paths, image::Orientation orientation,
+                    const std::string& label, const Visit& visit);
 
 /// Raw scores of every sample, in order. A sample that cannot be decoded, or a score that is not finite, is an Error.
 [[nodiscard]] std::vector<double> raw_scores(const models::Scorer& scorer, const data::Dataset& dataset,

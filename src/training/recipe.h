@@ -70,6 +70,7 @@ struct Recipe {
   OptimiserSection optimiser{};
   objective::LossOptions loss{};
   objective::RegulariserOptions regulariser{};
+  models::InputPolicy input{};
   models::CropPolicy scoring{};
   RunSection run{};
 };
@@ -87,6 +88,7 @@ void for_each_section(RecipeT& recipe, Visit&& visit) {
   visit("optimiser", recipe.optimiser, optimiser_fields());
   visit("loss", recipe.loss, objective::loss_fields());
   visit("regulariser", recipe.regulariser, objective::regulariser_fields());
+  visit("input", recipe.input, models::input_policy_fields());
   visit("scoring", recipe.scoring, models::crop_policy_fields());
   visit("run", recipe.run, run_fields());
 }

@@ -68,6 +68,7 @@ models::Scorer make_scorer(const Recipe& recipe, const data::Dataset& train) {
   if (options.crop != info.crop && !info.any_size) {
     fail_usage("model '{}' takes crops of {} pixels, not {}", info.name, info.crop, options.crop);
   }
+  options.input = recipe.input;
   options.crops = recipe.scoring;
   options.normalisation = info.normalisation;
   return {std::move(network), std::move(options)};
@@ -101,7 +102,8 @@ class Run {
         scorer_(make_scorer(recipe, data.train)),
         optimiser_(scorer_.network(), recipe.optimiser),
         average_(scorer_.network(), recipe.run.average),
-        cache_(data.train),
+        cache_(data.train, data::kCacheBytes,
+               {scorer_.options().input.orientation, models::resize_rule(scorer_.options().input)}),
         directory_(dir, resume, identity()) {
     sampler_.crop = scorer_.options().crop;
     sampler_.crops_per_image = static_cast<int>(recipe.data.crops_per_image);

@@ -214,6 +214,17 @@ TEST_P(EveryAttack, KeepsEachCropWithinBudget) {
   }
 }
 
+TEST_P(EveryAttack, CropsOfWeightedPoolingAreRefused) {
+  auto scorer = tiny_scorer();
+  auto changed = scorer.options();
+  changed.crops.pooling = models::Pooling::kWeighted;
+  scorer.set_options(changed);
+  auto given = options(0.005);
+  given.unit = Unit::kCrop;
+  const auto message = error_message(ErrorKind::kUsage, [&] { attack(scorer, tiny_images(1)[0], given); });
+  EXPECT_NE(message.find("weighted pooling"), std::string::npos) << message;
+}
+
 /// score = sum over pixels of weight x pixel: every attack's optimum is known.
 class Linear : public models::Network {
  public:

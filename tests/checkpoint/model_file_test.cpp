@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <limits>
+#include <tuple>
 
 namespace steadyiqa::checkpoint {
 namespace {
@@ -30,9 +31,17 @@ class ModelFile : public steadyiqa::testing::TempFolder {
     models::ScorerOptions options;
     options.model = "compact";
     options.crop = 64;
-    options.crops = {.kind = models::CropKind::kRandom, .count = 5, .seed = 77};
+    options.input = {.resize = "short:70,90x80",
+                     .filter = image::Filter::kOpencvCubic,
+                     .small_images = models::SmallImages::kPastCrop,
+                     .orientation = image::Orientation::kIgnored};
+    options.crops = {.kind = models::CropKind::kRandom, .count = 5, .seed = 77, .pooling = models::Pooling::kWeighted};
+    options.compat = models::Compat::kPyiqa;
     options.normalisation = {{0.5, 0.4, 0.3}, {0.2, 0.25, 0.3}};
-    options.scale = {.name = "MOS 0-100 of a test", .calibration = {13.7, 1.0 / 3.0}, .calibrated = true};
+    options.scale = {.name = "MOS 0-100 of a test",
+                     .calibration = {13.7, 1.0 / 3.0},
+                     .calibrated = true,
+                     .native = models::NativeScale{"DMOS", -1.5, 7.25, false, {0.1, 2.0 / 3.0}}};
     return {std::move(network), options};
   }
   [[nodiscard]] static Provenance provenance() {
@@ -74,6 +83,14 @@ TEST_F(ModelFile, RoundTripGivesTheSameScoresOptionsAndProvenance) {
   EXPECT_EQ(options.crop, 64);
   EXPECT_EQ(options_to_json(options.crops, models::crop_policy_fields()),
             options_to_json(original.options().crops, models::crop_policy_fields()));
+  EXPECT_EQ(options_to_json(options.input, models::input_policy_fields()),
+            options_to_json(original.options().input, models::input_policy_fields()));
+  EXPECT_EQ(options.compat, models::Compat::kPyiqa);
+  ASSERT_TRUE(options.scale.native);
+  const auto& native = *options.scale.native;
+  EXPECT_EQ(std::tie(native.name, native.min, native.max, native.higher_is_better),
+            std::tuple("DMOS", -1.5, 7.25, false));
+  EXPECT_EQ(std::tie(native.line.slope, native.line.intercept), std::tuple(0.1, 2.0 / 3.0));
   EXPECT_EQ(options.normalisation.mean, original.options().normalisation.mean);
   EXPECT_EQ(options.normalisation.std, original.options().normalisation.std);
   EXPECT_EQ(options.scale.name, "MOS 0-100 of a test");
@@ -142,7 +159,26 @@ TEST_F(ModelFile, OtherFilesAreRefused) {
 
 TEST_F(ModelFile, NewerFormatIsRefused) {
   const auto path = changed([](TensorMap&, nlohmann::json& metadata) { metadata["format"] = kModelFormat + 1; });
-  EXPECT_THAT(load_message(path), HasSubstr("newer SteadyIQA (format 2, this one reads 1)"));
+  EXPECT_THAT(load_message(path), HasSubstr("newer SteadyIQA (format 3, this one reads 2)"));
+}
+
+TEST_F(ModelFile, FormatOneIsReadAsWhatItMeant) {
+  const auto path = changed([](TensorMap&, nlohmann::json& metadata) {  // what the first version wrote
+    metadata["format"] = 1;
+    metadata.erase("input");
+    metadata.erase("compat");
+    metadata["crops"].erase("pooling");
+    metadata["score"].erase("native");
+  });
+  const auto loaded = load_model(path);
+  const auto& options = loaded.scorer.options();
+  EXPECT_EQ(options.input.resize, "none");
+  EXPECT_EQ(options.input.small_images, models::SmallImages::kToCrop);
+  EXPECT_EQ(options.input.orientation, image::Orientation::kIgnored);
+  EXPECT_EQ(options.crops.kind, models::CropKind::kRandom);
+  EXPECT_EQ(options.crops.pooling, models::Pooling::kMean);
+  EXPECT_EQ(options.compat, models::Compat::kOurs);
+  EXPECT_FALSE(options.scale.native);
 }
 
 TEST_F(ModelFile, BrokenMetadataIsRefused) {
@@ -158,7 +194,7 @@ TEST_F(ModelFile, BrokenMetadataIsRefused) {
 }
 
 TEST_F(ModelFile, EveryMissingOrMistypedKeyIsAnError) {
-  for (const char* key : {"model", "backbone", "crop", "crops", "mean", "std", "score", "format"}) {
+  for (const char* key : {"model", "backbone", "crop", "input", "crops", "compat", "mean", "std", "score", "format"}) {
     SCOPED_TRACE(key);
     load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata.erase(key); }));
     load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata[key] = true; }));
@@ -168,7 +204,11 @@ TEST_F(ModelFile, EveryMissingOrMistypedKeyIsAnError) {
     SCOPED_TRACE(f.name);
     load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata["crops"].erase(f.name); }));
   }
-  for (const char* key : {"name", "calibrated", "slope", "intercept"}) {
+  for (const auto& f : models::input_policy_fields()) {
+    SCOPED_TRACE(f.name);
+    load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata["input"].erase(f.name); }));
+  }
+  for (const char* key : {"name", "calibrated", "slope", "intercept", "native"}) {
     SCOPED_TRACE(key);
     load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata["score"].erase(key); }));
   }
@@ -187,6 +227,9 @@ TEST_F(ModelFile, ValuesOutOfRangeAreRefusedWithThePath) {
   EXPECT_THAT(message_with({{"std", {0.2, 0.0, 0.2}}}), HasSubstr("normalisation"));
   EXPECT_THAT(message_with({{"crops", {{"crops", "grid"}, {"crop-count", 8}}}}), HasSubstr("square number"));
   EXPECT_THAT(message_with({{"crops", {{"crop-count", 0}}}}), HasSubstr("crop-count"));
+  EXPECT_THAT(message_with({{"input", {{"resize", "0x0"}}}}), HasSubstr("resize '0x0'"));
+  EXPECT_THAT(message_with({{"compat", "theirs"}}), HasSubstr("compat 'theirs'"));
+  EXPECT_THAT(message_with({{"score", {{"native", {{"range", {5, 5}}}}}}}), HasSubstr("calibration is out of range"));
   EXPECT_THAT(message_with({{"crops", {{"crop-size", 5}}}}), HasSubstr("unknown key 'crop-size'"));
 }
 

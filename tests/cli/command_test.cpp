@@ -97,6 +97,9 @@ TEST_F(CommandLine, AWrongCommandLineIsAUsageError) {
   expect_error(score({"--crops", "grit", good_image()}), 1, {"grit", "'grid'"});
   expect_error(score({good_image(), "--nonsense", "--quiet"}), 1, {"'--nonsense'"});
   expect_error(score({"--crop-count", "5", good_image()}), 1, {"square"});
+  expect_error(score({"--compat", "pyiqua", good_image()}), 1, {"'pyiqua'", "'pyiqa'"});
+  expect_error(score({"--compat", "official", good_image()}), 1, {"'compact'", "only of: ours"});
+  expect_error(score({"--resize", "12", good_image()}), 1, {"resize '12'"});
 }
 
 TEST_F(CommandLine, AFlagValueThatIsWrongIsAUsageErrorThatNamesTheFlag) {
@@ -209,6 +212,41 @@ TEST_F(CommandLine, BadImagesAmongGoodOnesHaveAnErrorAndNoNumber) {
     EXPECT_FALSE(bad.at("error").get<std::string>().empty());
     EXPECT_NE(outcome.err.find(bad.at("error").get<std::string>()), std::string::npos) << outcome.err;
   }
+}
+
+TEST_F(CommandLine, CompatOfTheFileDecidesTheScaleAndFlagsGoOverIt) {
+  auto scorer = testing::tiny_scorer();
+  auto options = scorer.options();
+  options.compat = models::Compat::kPyiqa;
+  options.scale = {"0-100 from labels 0-1", {100, 0}, true, models::NativeScale{"labels 0-1", 0, 1, true, {1, 0}}};
+  scorer.set_options(options);
+  checkpoint::save_model(model(), scorer, {});
+  const auto parsed = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"--json", good_image()});
+    const auto lines = score(arguments).out_lines();
+    return std::pair(nlohmann::json::parse(lines.at(0)), nlohmann::json::parse(lines.at(1)));
+  };
+  const auto [head, native] = parsed({});
+  EXPECT_EQ(head.at("model").at("range"), nlohmann::json({0, 1}));
+  EXPECT_EQ(head.at("config").at("compat"), "pyiqa");
+  EXPECT_EQ(native.at("score"), native.at("raw_score"));
+  const auto [our_head, ours] = parsed({"--compat", "ours", "--resize", "40x50", "--crop-count", "1"});
+  EXPECT_EQ(our_head.at("model").at("range"), nlohmann::json({0, 100}));
+  EXPECT_EQ(our_head.at("config").at("resize"), "40x50");
+  EXPECT_EQ(our_head.at("config").at("crop-count"), 1);
+  EXPECT_NEAR(ours.at("score").get<double>(), 100 * ours.at("raw_score").get<double>(), 1e-9);
+  EXPECT_NE(ours.at("raw_score"), native.at("raw_score"));
+}
+
+TEST_F(CommandLine, AnImageThatCannotBeResizedIsOneFailedItem) {
+  image::write_png(folder() / "strip.png", image::Image(40'000, 1));
+  const auto outcome = score({"--json", folder() / "strip.png", good_image()});
+  EXPECT_EQ(outcome.exit_code, 4);
+  const auto lines = outcome.out_lines();
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_NE(nlohmann::json::parse(lines[1]).at("error").get<std::string>().find("strip.png: an image of 40000x1"),
+            std::string::npos);
+  EXPECT_TRUE(nlohmann::json::parse(lines[2]).contains("score"));
 }
 
 TEST_F(CommandLine, ScoresAreTheSameAloneInAFolderAndTwice) {

@@ -211,6 +211,32 @@ TEST(ImageCache, KeepsWhatFitsAndDecodesTheRestAgain) {
   error_of([&] { static_cast<void>(cache.get(2)); });
 }
 
+TEST(ImageCache, KeepsImagesAsTheReadRuleLeavesThem) {
+  const Dataset dataset = written_images(scratch_folder());
+  ImageCache cache(dataset, kCacheBytes, {.resize = {image::parse_resize("7x9")}});
+  EXPECT_EQ(cache.get(1)->pixels, image::resize_bilinear(patterned_image(13, 17), 9, 7).pixels);
+  ImageCache too_large(dataset, kCacheBytes, {.resize = {image::parse_resize("40000x40000")}});
+  EXPECT_NE(error_of([&] { static_cast<void>(too_large.get(1)); }).find(dataset.samples[1].path.string()),
+            std::string::npos);
+}
+
+/// A black JPEG, wider than high, whose EXIF says that it lies on its side.
+TEST(ImageCache, TurnsImagesUprightUnlessToldOtherwise) {
+  const auto path = scratch_folder() / "turned.jpg";
+  const auto jpeg = image::encode_jpeg(image::Image(24, 16), 90);
+  constexpr std::string_view kExif(
+      "\xFF\xE1\0\x22"
+      "Exif\0\0MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0",
+      36);
+  std::string text(reinterpret_cast<const char*>(jpeg.data()), jpeg.size());
+  text.insert(2, kExif);
+  write_text(path, text);
+  Dataset dataset;
+  dataset.samples.push_back({"turned.jpg", path, 1.0});
+  EXPECT_EQ(ImageCache(dataset).get(0)->height, 24);
+  EXPECT_EQ(ImageCache(dataset, kCacheBytes, {.orientation = image::Orientation::kIgnored}).get(0)->height, 16);
+}
+
 TEST(ImageCache, NamesAFileThatDoesNotDecode) {
   const auto folder = scratch_folder();
   Dataset dataset = written_images(folder);

@@ -4,10 +4,12 @@
 #include "image/noise.h"
 #include "image/samples.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <ostream>
 
@@ -53,7 +55,7 @@ std::string failure_of(const Bytes& bytes, const DecodeLimits& limits = {}) {
 class SampleTest : public ::testing::TestWithParam<Sample> {};
 
 TEST_P(SampleTest, DecodesToPillowsPixels) {
-  const auto result = decode(from_hex(GetParam().hex), "x");
+  const auto result = decode(from_hex(GetParam().hex), "x", {}, Orientation::kIgnored);
   ASSERT_TRUE(result) << result.error();
   EXPECT_EQ(pixel_digest(result.value()), GetParam().sha256);
 }
@@ -175,6 +177,40 @@ TEST(Decode, PassesExtraneousBytesBetweenJpegMarkersAndAfterTheEnd) {
   const auto padded = decode(jpeg, "x");
   ASSERT_TRUE(padded) << padded.error();
   EXPECT_EQ(padded.value().pixels, plain.value().pixels);
+}
+
+// make_samples.py: ImageOps.exif_transpose of the sample with orientation 1, 2, ... 8 in its EXIF, Pillow 9.4.0.
+constexpr std::array<std::string_view, 8> kUpright = {
+    "6d7bda6f1a9c9d703ee5a3ae1c9c9dfe75f27b2231aff8828bbe16bc9b755a16",
+    "f1d285bbb9043a4ce56ae3cb8bf8171a3596c9118fe6ea56447663a798165ec2",
+    "313c2f325e57f2ab52d2dc98a5082c58f6bd2c2560d3e795a5eeab0688c2c67e",
+    "b8a4bf3dd1ee2e400fe3e946f017208581417044fd92f9a8620f80af578f9378",
+    "e9f609b0bce8c02503cb7bfe5ee96652c6b811ab996f82935746dcf1bb7c5221",
+    "5f27b9b247e72e66cf93be01743fbda637783086a47c372d36c35cdb88b81dc8",
+    "933cf1d0618536049735b5f23ec7fd0d7a34162af20c6239f397d13a83056f41",
+    "4226ee3a8b4deea5d96395a7141b5a29b817e747223f19fbe830733f85f4ff67",
+};
+
+TEST(Orientation, IsAppliedAsPillowsExifTranspose) {
+  for (std::size_t i = 0; i < kUpright.size(); ++i) {
+    const auto jpeg = patched(sample("jpeg_444_exif_rotated"), "011200030000000100060000",
+                              fmt::format("0112000300000001000{}0000", i + 1));
+    EXPECT_EQ(pixel_digest(decode(jpeg, "x").value()), kUpright[i]) << "orientation " << i + 1;
+    EXPECT_EQ(decode(jpeg, "x", {}, Orientation::kIgnored).value().width, 19);
+  }
+  for (const char* name : {"png_exif_rotated", "webp_exif_rotated"}) {
+    EXPECT_EQ(pixel_digest(decode(sample(name), "x").value()),
+              "81efe7b3951c12e2bcd68e29eba42c833c5975d301ab3a3eef64ba047ebd4028")
+        << name;
+  }
+}
+
+TEST(Orientation, ThatMakesNoSenseIsIgnored) {
+  for (const char* stored : {"011200030000000100000000", "011200030000000100090000", "0112000300000001ffff0000",
+                             "011200040000000100060000", "ffff00030000000100060000"}) {
+    const auto jpeg = patched(sample("jpeg_444_exif_rotated"), "011200030000000100060000", stored);
+    EXPECT_EQ(pixel_digest(decode(jpeg, "x").value()), kUpright[0]) << stored;
+  }
 }
 
 TEST(Encode, PngRoundTripIsExact) {

@@ -1,15 +1,16 @@
 #!/usr/bin/python3
 """Writes samples.h (small encoded images and what Pillow decodes them to) and prints the golden numbers that
 image_test.cpp, resize_test.cpp and fidelity_test.cpp hold. Run: python3 make_samples.py > /tmp/golden.txt
-Needs Pillow 9.4, numpy, scipy."""
+Needs Pillow 9.4, numpy, scipy, OpenCV 4.6 (Debian 12's python3-pil, -numpy, -scipy, -opencv)."""
 import hashlib
 import io
 import os
 import struct
 import zlib
 
+import cv2
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from scipy.ndimage import gaussian_filter
 
 
@@ -86,7 +87,10 @@ def samples():
     yield 'webp_lossy', encoded(image, 'WEBP', quality=60)
     yield 'webp_lossless', encoded(image, 'WEBP', lossless=True)
     yield 'webp_alpha', encoded(alpha, 'WEBP', lossless=True, exact=True)
+    yield 'png_exif_rotated', encoded(image, 'PNG', exif=exif)
+    yield 'webp_exif_rotated', encoded(image, 'WEBP', lossless=True, exif=exif)
     yield 'tiff_raw', encoded(image, 'TIFF')
+    yield 'tiff_rotated', encoded(image, 'TIFF', tiffinfo={274: 6})
     yield 'tiff_16bit', tiff_16bit(w, h)
     yield 'tiff_lzw', encoded(image, 'TIFF', compression='tiff_lzw')
     yield 'tiff_grey', encoded(image.convert('L'), 'TIFF', compression='tiff_adobe_deflate')
@@ -137,9 +141,23 @@ def ms_ssim(x, y):
 def main():
     write_samples(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'samples.h'))
     for w, h, ow, oh in [(50, 40, 25, 20), (37, 53, 224, 224), (101, 67, 64, 48), (16, 16, 16, 9), (16, 16, 7, 16),
-                         (33, 21, 33, 21), (1, 1, 5, 3), (300, 7, 11, 40), (64, 48, 1, 1), (512, 384, 224, 224)]:
+                         (33, 21, 33, 21), (1, 1, 5, 3), (300, 7, 11, 40), (64, 48, 1, 1), (512, 384, 224, 224), (1024, 768, 384, 512), (640, 480, 384, 512), (500, 500, 664, 498),
+                         (664, 498, 500, 500), (768, 1024, 498, 664), (225, 224, 224, 225), (3, 1000, 7, 999),
+                         (97, 89, 194, 178), (255, 257, 256, 256), (1000, 3, 1, 2)]:
         resized = Image.fromarray(noise(w, h)).resize((ow, oh), Image.BILINEAR)
         print(f'{{{w}, {h}, {ow}, {oh},\n "{rgb_digest(resized)}"}},')
+    for w, h, ow, oh in [(50, 40, 25, 20), (37, 53, 224, 224), (101, 67, 64, 48), (16, 16, 16, 9), (16, 16, 7, 16),
+                         (33, 21, 33, 21), (1, 1, 5, 3), (300, 7, 11, 40), (64, 48, 1, 1), (512, 384, 224, 224),
+                         (1024, 768, 224, 224), (225, 224, 224, 224)]:
+        digest = hashlib.sha256(cv2.resize(noise(w, h), (ow, oh), interpolation=cv2.INTER_CUBIC).tobytes()).hexdigest()
+        print(f'{{{w}, {h}, {ow}, {oh},\n "{digest}"}}, // cubic')
+    encodings = dict(samples())
+    tag = bytes.fromhex('011200030000000100060000')
+    for orientation in range(1, 9):
+        data = encodings['jpeg_444_exif_rotated'].replace(tag, tag[:9] + bytes([orientation]) + tag[10:])
+        print('upright', rgb_digest(ImageOps.exif_transpose(Image.open(io.BytesIO(data)))))
+    for name in ('png_exif_rotated', 'webp_exif_rotated'):
+        print(name, rgb_digest(ImageOps.exif_transpose(Image.open(io.BytesIO(encodings[name])))))
     for quality in (10, 75, 95):
         data = encoded(Image.fromarray(scene(61, 45)), 'JPEG', quality=quality)
         print('encode_jpeg', quality, rgb_digest(Image.open(io.BytesIO(data))))

@@ -1,21 +1,28 @@
 #include "models/scorer.h"
 
 #include "base/expect_error.h"
+#include "data/loader.h"
 #include "models/model_test_support.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
-#include <set>
+#include <memory>
+#include <tuple>
 
 namespace steadyiqa::models {
 namespace {
 
 using steadyiqa::testing::error_message;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Pair;
+
+/// The scorer's options with another crop policy.
+ScorerOptions with_crops(const Scorer& scorer, const CropPolicy& crops) {
+  auto options = scorer.options();
+  options.crops = crops;
+  return options;
+}
 
 Scorer compact_scorer(CropPolicy crops = {.kind = CropKind::kGrid, .count = 4}) {
   ScorerOptions options;
@@ -24,43 +31,6 @@ Scorer compact_scorer(CropPolicy crops = {.kind = CropKind::kGrid, .count = 4}) 
   options.crops = crops;
   options.scale = {.name = "test", .calibration = {12.5, 40.0}, .calibrated = true};
   return {compact_network(), options};
-}
-
-TEST(CropPlaces, GridReachesBothEdges) {
-  EXPECT_THAT(crop_places({.kind = CropKind::kGrid, .count = 9}, 224, 300, 425),
-              ElementsAre(Pair(0, 0), Pair(0, 100), Pair(0, 201), Pair(38, 0), Pair(38, 100), Pair(38, 201),
-                          Pair(76, 0), Pair(76, 100), Pair(76, 201)));
-  EXPECT_THAT(crop_places({.kind = CropKind::kGrid, .count = 1}, 224, 300, 424), ElementsAre(Pair(38, 100)));
-}
-
-TEST(CropPlaces, GridCountsEachDifferentCropOnce) {
-  EXPECT_THAT(crop_places({.kind = CropKind::kGrid, .count = 9}, 224, 224, 225), ElementsAre(Pair(0, 0), Pair(0, 1)));
-  EXPECT_THAT(crop_places({.kind = CropKind::kGrid, .count = 25}, 224, 224, 224), ElementsAre(Pair(0, 0)));
-}
-
-TEST(CropPlaces, CentreIsInTheMiddle) {
-  EXPECT_THAT(crop_places({.kind = CropKind::kCentre, .count = 7}, 100, 151, 300), ElementsAre(Pair(25, 100)));
-}
-
-TEST(CropPlaces, RandomDependsOnSeedIndexAndSizeOnly) {
-  const auto places = [](std::int64_t count, std::int64_t seed, std::int64_t height, std::int64_t width) {
-    return crop_places({.kind = CropKind::kRandom, .count = count, .seed = seed}, 224, height, width);
-  };
-  const auto first = places(200, 1, 226, 300);
-  EXPECT_EQ(first, places(200, 1, 226, 300));
-  EXPECT_NE(first, places(200, 2, 226, 300));
-  const auto fewer = places(50, 1, 226, 300);
-  EXPECT_TRUE(std::equal(fewer.begin(), fewer.end(), first.begin()));
-  std::set<std::int64_t> rows;
-  std::set<std::int64_t> columns;
-  for (const auto& [y, x] : first) {
-    rows.insert(y);
-    columns.insert(x);
-  }
-  EXPECT_THAT(rows, ElementsAre(0, 1, 2));  // every place from edge to edge, none beyond
-  EXPECT_GE(*columns.begin(), 0);
-  EXPECT_LE(*columns.rbegin(), 76);
-  EXPECT_GT(columns.size(), 50U);
 }
 
 TEST(Scorer, ScoreIsTheCalibratedMeanOverTheCrops) {
@@ -147,11 +117,137 @@ TEST(Scorer, ScoreDoesNotDependOnOtherImages) {
 
 TEST(Scorer, GridOfNoSquareNumberIsRefused) {
   auto scorer = compact_scorer();
-  EXPECT_THAT(error_message(ErrorKind::kUsage, [&] { scorer.set_crop_policy({.kind = CropKind::kGrid, .count = 8}); }),
+  EXPECT_THAT(error_message(ErrorKind::kUsage,
+                            [&] { scorer.set_options(with_crops(scorer, {.kind = CropKind::kGrid, .count = 8})); }),
               HasSubstr("square number"));
   EXPECT_EQ(scorer.options().crops.count, 4);
-  scorer.set_crop_policy({.kind = CropKind::kRandom, .count = 8});
+  scorer.set_options(with_crops(scorer, {.kind = CropKind::kRandom, .count = 8}));
   EXPECT_EQ(scorer.crops(hash_pixels(1, 1, 40, 40)).size(0), 8);
+}
+
+TEST(Scorer, ResizeThatCannotBeReadAndWholeImagesOfAFixedSizeModelAreRefused) {
+  auto scorer = compact_scorer();
+  auto options = scorer.options();
+  options.input.resize = "big";
+  EXPECT_THAT(error_message(ErrorKind::kUsage, [&] { scorer.set_options(options); }), HasSubstr("resize 'big'"));
+  options = with_crops(scorer, {.kind = CropKind::kWhole});
+  options.model = "hyperiqa";
+  EXPECT_THAT(error_message(ErrorKind::kUsage, [&] { scorer.set_options(options); }), HasSubstr("not whole images"));
+  EXPECT_EQ(scorer.options().model, "compact");
+}
+
+/// 8-bit pixels that Pillow's resize rounds nearly everywhere.
+torch::Tensor photo(int width, int height) {
+  image::Image image(width, height);
+  for (std::size_t i = 0; i < image.pixels.size(); ++i) {
+    image.pixels[i] = static_cast<std::uint8_t>((i * i * 31 + i / 7) % 256);
+  }
+  return data::to_tensor(image).unsqueeze(0);
+}
+
+TEST(Scorer, ResizesAsTheLibraryDoesBeforeItCrops) {
+  torch::NoGradGuard no_grad;
+  auto scorer = compact_scorer();
+  const auto plain = compact_scorer();
+  auto options = scorer.options();
+  options.input.resize = "50x50,40x60";
+  scorer.set_options(options);
+  const auto original = photo(97, 71);
+  const auto by_hand = image::resize(image::resize(data::to_image(original), 50, 50, image::Filter::kPillowBilinear),
+                                     60, 40, image::Filter::kPillowBilinear);
+  const auto resized = data::to_tensor(by_hand).unsqueeze(0);
+  EXPECT_TRUE(torch::equal(scorer.crops(original), plain.crops(resized)));
+  const auto batch = torch::cat({photo(97, 71).flip(3), original});
+  EXPECT_TRUE(torch::equal(scorer.score(batch).slice(0, 1, 2), plain.score(resized)));
+}
+
+TEST(Scorer, WholeImagesAreScoredAsTheyAre) {
+  torch::NoGradGuard no_grad;
+  const auto scorer = compact_scorer({.kind = CropKind::kWhole});
+  const auto pixels = hash_pixels(3, 1, 50, 77);
+  EXPECT_TRUE(torch::equal(scorer.crops(pixels), pixels));
+  EXPECT_EQ(scorer.crops(hash_pixels(3, 1, 16, 24)).sizes(), (std::vector<std::int64_t>{1, 3, 32, 48}));
+}
+
+TEST(Scorer, GradientThroughTheResizeAgreesWithFiniteDifferences) {
+  for (const auto filter : {image::Filter::kPillowBilinear, image::Filter::kOpencvCubic}) {
+    auto scorer = compact_scorer({.kind = CropKind::kWhole});
+    scorer.network().to(torch::kFloat64);
+    auto options = scorer.options();
+    options.input.resize = "short:40";
+    options.input.filter = filter;
+    scorer.set_options(options);
+    // A fifth of a level off 8-bit pixels: steps of 1e-7 do not change what is rounded, so the value is linear there.
+    const auto pixels = photo(67, 59).to(torch::kFloat64) * 0.8 + 0.2 / 255;
+    const auto rounded = torch::round(pixels * 255) / 255 + 0.2 / 255;
+    const auto score = [&](const torch::Tensor& x) { return scorer.score(x); };
+    const auto gradient = input_gradient(score, rounded).gradient;
+    ASSERT_GT(gradient.abs().sum().item<double>(), 1.0);
+    for (std::uint32_t seed = 1; seed < 4; ++seed) {
+      const auto v = hash_input(seed, 1, 59, 67).sign().to(torch::kFloat64);
+      const double along = (gradient * v).sum().item<double>();
+      EXPECT_NEAR(along, central_difference(scorer, rounded, v, 1e-7), 1e-6 * gradient.abs().sum().item<double>());
+    }
+  }
+}
+
+TEST(Scorer, ImageNotAboveTheCropIsEnlargedPastItAsPyiqaDoes) {
+  torch::NoGradGuard no_grad;
+  auto scorer = compact_scorer({.kind = CropKind::kFivePoint, .count = 2});
+  auto options = scorer.options();
+  options.input.small_images = SmallImages::kPastCrop;
+  scorer.set_options(options);
+  // 20 x 35 times 33/20: 33 x 57 (57.75 down), so the second crop begins at column 25. Column x lies at
+  // (x + 0.5) / 1.65 - 0.5 of a ramp: torch.nn.functional.interpolate(ramp, scale_factor=33/20, mode='bilinear') of
+  // python3-torch 1.13.1 gives the same to 6e-8.
+  const auto ramp = torch::arange(35, torch::kFloat32).div(35).view({1, 1, 1, 35}).expand({1, 3, 20, 35});
+  const auto crops = scorer.crops(ramp);
+  ASSERT_EQ(crops.sizes(), (std::vector<std::int64_t>{2, 3, 32, 32}));
+  const auto expected = ((torch::arange(25, 57, torch::kFloat32) + 0.5) / 1.65 - 0.5).clamp(0, 34).div(35);
+  EXPECT_TRUE(torch::allclose(crops[1][0][9], expected, 0, 1e-6));
+  EXPECT_EQ(scorer.crops(hash_pixels(1, 1, 32, 32)).size(0), 2);
+}
+
+TEST(Scorer, StripThatAResizeWouldBlowUpIsRefused) {
+  auto scorer = compact_scorer();
+  const auto strip = torch::zeros({1, 3, 1, 40'000});
+  EXPECT_THAT(error_message(ErrorKind::kInput, [&] { static_cast<void>(scorer.raw(strip)); }), HasSubstr("40000x1"));
+  auto options = scorer.options();
+  options.input.resize = "short:300";
+  scorer.set_options(options);
+  EXPECT_THAT(error_message(ErrorKind::kInput, [&] { static_cast<void>(scorer.raw(strip)); }), HasSubstr("40000x1"));
+}
+
+/// Scores a crop by its mean red, weighed by its mean green.
+class RedByGreen : public Network {
+ public:
+  torch::Tensor forward(const torch::Tensor& x) override {
+    const auto [weighted, weight] = forward_weighted(x);
+    return weighted / weight;
+  }
+  WeightedScores forward_weighted(const torch::Tensor& x) override {
+    const auto means = x.mean({2, 3});
+    return {means.select(1, 0) * means.select(1, 1), means.select(1, 1)};
+  }
+};
+
+TEST(Scorer, WeightedPoolingIsOneMeanOverAllCrops) {
+  ScorerOptions options;
+  options.model = "compact";
+  options.crop = 32;
+  options.normalisation = {{0, 0, 0}, {1, 1, 1}};
+  options.crops = {.kind = CropKind::kGrid, .count = 4, .pooling = Pooling::kWeighted};
+  Scorer scorer(std::make_shared<RedByGreen>(), options);
+  // Left half: red 0.2, green 0.1; right half: red 0.8, green 0.4. Two crops a side.
+  auto pixels = torch::full({1, 3, 64, 64}, 0.5F);
+  for (const auto& [channel, left, right] : {std::tuple(0, 0.2, 0.8), {1, 0.1, 0.4}}) {
+    pixels.select(1, channel).slice(2, 0, 32).fill_(left);
+    pixels.select(1, channel).slice(2, 32, 64).fill_(right);
+  }
+  EXPECT_NEAR(scorer.raw(pixels).item<double>(), (0.2 * 0.1 + 0.8 * 0.4) / 0.5, 1e-6);
+  options.crops.pooling = Pooling::kMean;
+  scorer.set_options(options);
+  EXPECT_NEAR(scorer.raw(pixels).item<double>(), 0.5, 1e-6);
 }
 
 }  // namespace

@@ -41,7 +41,7 @@ TEST_F(ScoreSet, VisitsInOrderAndGivesTheReasonForABadImage) {
   const std::vector<std::filesystem::path> paths = {samples[1].path, folder() / "bad.png", folder() / "absent.png",
                                                     samples[0].path};
   std::vector<std::string> seen;
-  for_each_image(paths, "test", [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
+  for_each_image(paths, image::Orientation::kApplied, "test", [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
     EXPECT_EQ(i, static_cast<std::int64_t>(seen.size()));
     seen.push_back(pixels ? "" : pixels.error());
     if (pixels) {

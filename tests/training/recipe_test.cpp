@@ -31,6 +31,10 @@ TEST_F(RecipeFile, SurvivesTheWayThroughToml) {
   recipe.loss.loss = objective::LossKind::kMse;
   recipe.regulariser.regulariser = objective::RegulariserKind::kNt;
   recipe.regulariser.gradient = objective::NormGradient::kExact;
+  recipe.input = {.resize = "500x500,498x664",
+                  .filter = image::Filter::kOpencvCubic,
+                  .small_images = models::SmallImages::kPastCrop,
+                  .orientation = image::Orientation::kIgnored};
   recipe.scoring.kind = models::CropKind::kCentre;
   recipe.run.seed = (1LL << 53) - 1;
   recipe.run.select = Selection::kLast;
