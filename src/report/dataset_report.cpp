@@ -72,12 +72,12 @@ std::string dataset_report(const data::DatasetCheck& check) {
   out += row("labels", fmt::format("{}, {}", check.scale.name, check.direction));
   out += row("", fmt::format("{:.6g} to {:.6g}, mean {:.6g}", check.label_min, check.label_max, check.label_mean));
   out += row("mos 0-100", check.mos_0_100);
-  out += "\n" + histogram_text(check.histogram) + "\n";
+  out += fmt::format("\n{}\n", histogram_text(check.histogram));
   out += problems_text("missing  ", check.missing);
   out += problems_text("failed   ", check.failures);
   out += problems_text("duplicate", check.duplicates);
   for (const auto& irregularity : check.irregularities) {
-    out += wrap("note       " + irregularity, kTableWidth);
+    out += wrap(fmt::format("note       {}", irregularity), kTableWidth);
   }
   return out;
 }

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -59,10 +60,10 @@ TEST_F(DataCommand, ImagesThatFailGiveExitCodeFour) {
 }
 
 TEST_F(DataCommand, AWrongLayoutGivesExitCodeTwo) {
-  const auto outcome = check({"koniq:" + folder().string()});
+  const auto outcome = check({fmt::format("koniq:{}", folder().string())});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("no KonIQ-10k here: it has no 1024x768 or 512x384"));
-  EXPECT_EQ(check({"konik:" + folder().string()}).exit_code, 1);
+  EXPECT_EQ(check({fmt::format("konik:{}", folder().string())}).exit_code, 1);
 }
 
 TEST_F(DataCommand, OpensASampleUnlessAskedForAll) {

@@ -93,7 +93,7 @@ TEST_F(LivecTest, ACountThatIsNotTheReleasesIsNoted) {
 // The first bytes of a file that MATLAB saves with -v7.3.
 TEST_F(LivecTest, AMatlab73FileIsRefusedWithAdvice) {
   write_all();
-  write_text(path("AllMOS_release"), "MATLAB 7.3 MAT-file, Platform: GLNXA64" + std::string(4096, ' '));
+  write_text(path("AllMOS_release"), std::string("MATLAB 7.3 MAT-file, Platform: GLNXA64").append(4096, ' '));
   EXPECT_NE(read_error().find("MATLAB 7.3 (HDF5), which is not read: save it with -v7, or export the list as CSV"),
             std::string::npos);
   write_text(path("AllMOS_release"), std::string(512, ' ') + "\x89HDF\r\n\x1a\n" + std::string(4096, ' '));

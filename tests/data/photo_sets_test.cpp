@@ -218,8 +218,9 @@ TEST_F(SpaqTest, CsvExportAndDamage) {
 // A folder may be called anything.
 TEST_F(SpaqTest, APathThatExistsIsTakenWhole) {
   std::filesystem::create_directories(root_ / "set,labels=mos");
-  EXPECT_THAT(error_of([&] { static_cast<void>(open_dataset("spaq:" + (root_ / "set,labels=mos").string())); }),
-              HasSubstr("no SPAQ here"));
+  EXPECT_THAT(
+      error_of([&] { static_cast<void>(open_dataset(fmt::format("spaq:{}", (root_ / "set,labels=mos").string()))); }),
+      HasSubstr("no SPAQ here"));
 }
 
 TEST_F(SpaqTest, ASetWithoutOptionsTakesNone) {

@@ -174,7 +174,7 @@ TEST_F(KadidTest, ReferencesAndDistortedImagesInTwoFolders) {
 TEST_F(KadidTest, ListsOfNameAndScoreServeInPlaceOfTheTable) {
   put("other.txt", "I02_01_01.png, 3.5\n");
   EXPECT_EQ(open("kadid", ",list=other.txt").samples.at(0).reference, "I02");
-  EXPECT_EQ(open("kadid", ",list=" + (root_ / "other.txt").string()).samples.at(0).mos, 3.5);
+  EXPECT_EQ(open("kadid", fmt::format(",list={}", (root_ / "other.txt").string())).samples.at(0).mos, 3.5);
   std::filesystem::remove(root_ / "dmos.csv");
   put("kadid10k_label.txt", "I01_01_01.png, 4.57\n");
   const Dataset dataset = open("kadid");

@@ -61,7 +61,7 @@ TEST(Xlsx, MissingPartsAreNamed) {
 
 TEST(Xlsx, WhatIsNoWorkbookIsRefused) {
   const auto folder = scratch_folder();
-  for (const std::string& text : {std::string(), std::string("a,b\n"), "PK\x03\x04" + std::string(100, 'x')}) {
+  for (const std::string& text : {std::string(), std::string("a,b\n"), std::string("PK\x03\x04").append(100, 'x')}) {
     const auto path = write_text(folder / "book.xlsx", text);
     // libzip takes an empty file for a zip file of no parts.
     EXPECT_THAT(error_of([&] { static_cast<void>(read_xlsx(path)); }),
@@ -98,7 +98,7 @@ TEST(Xlsx, FlippedBytesNeverPassAsOtherData) {
 
 TEST(Xlsx, AZipBombIsRefused) {
   Parts parts = workbook_of({{"a"}});
-  parts["xl/sharedStrings.xml"] = "<sst>" + std::string(30U << 20U, ' ') + "</sst>";
+  parts["xl/sharedStrings.xml"] = std::string("<sst>").append(30U << 20U, ' ').append("</sst>");
   EXPECT_THAT(book_error(parts), HasSubstr("unpacks to more than 25165824 bytes"));
 }
 
@@ -107,7 +107,7 @@ TEST(Xlsx, ASharedStringInManyCellsIsBounded) {
   for (int i = 0; i < 70; ++i) {
     row += R"(<c r="A1" t="s"><v>0</v></c>)";
   }
-  EXPECT_THAT(book_error(workbook(row + "</row>", "<si><t>" + std::string(1U << 20U, 'x') + "</t></si>")),
+  EXPECT_THAT(book_error(workbook(row + "</row>", std::string("<si><t>").append(1U << 20U, 'x').append("</t></si>"))),
               HasSubstr("more than 67108864 bytes of text"));
 }
 

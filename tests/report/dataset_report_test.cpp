@@ -3,6 +3,7 @@
 #include "report/grid.h"
 #include "report/table.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -45,8 +46,8 @@ TEST(DatasetReport, TellsCountsLabelsSizesAndSets) {
 TEST(DatasetReport, BarsAreInProportion) {
   const std::string text = dataset_report(small_check());
   EXPECT_THAT(text, HasSubstr("         1       0 \n         2       1 #\n"));
-  EXPECT_THAT(text, HasSubstr("         3     120 " + std::string(60, '#') + "\n"));
-  EXPECT_THAT(text, HasSubstr("         4      60 " + std::string(30, '#') + "\n         5\n"));
+  EXPECT_THAT(text, HasSubstr(fmt::format("         3     120 {}\n", std::string(60, '#'))));
+  EXPECT_THAT(text, HasSubstr(fmt::format("         4      60 {}\n         5\n", std::string(30, '#'))));
 }
 
 TEST(DatasetReport, ProblemsAreNamedUpToFiveOfAKindAndNoLineIsTooLong) {
