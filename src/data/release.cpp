@@ -159,8 +159,10 @@ Dataset DatasetBuilder::finish() {
     note(fmt::format("{} images listed, the release has {}", dataset_.samples.size(), facts_.count));
   }
   const LabelScale& scale = dataset_.scale;
-  const auto outside = std::ranges::count_if(
-      dataset_.samples, [&](const Sample& sample) { return sample.mos < scale.min || sample.mos > scale.max; });
+  const double slack = 1e-6 * (scale.max - scale.min);  // published ranges are rounded
+  const auto outside = std::ranges::count_if(dataset_.samples, [&](const Sample& sample) {
+    return sample.mos < scale.min - slack || sample.mos > scale.max + slack;
+  });
   if (outside > 0) {
     note(fmt::format("{} labels lie outside {}..{}, and so outside 0..100 after {}", outside, scale.min, scale.max,
                      scale.transformation()));
