@@ -28,21 +28,25 @@ std::string unknown_word(const CLI::App& app) {
   if (words.empty()) {
     return "";
   }
-  const auto parsed = app.get_subcommands();
+  const CLI::App* deepest = &app;  // `data check`: the command within a command
+  while (!deepest->get_subcommands().empty()) {
+    deepest = deepest->get_subcommands().front();
+  }
+  const auto commands = deepest->get_subcommands({});
   const bool is_flag = words.front().starts_with("-");
   std::vector<std::string> known;
   if (is_flag) {
-    for (const CLI::App* place : {&app, parsed.empty() ? &app : static_cast<const CLI::App*>(parsed.front())}) {
+    for (const CLI::App* place : {&app, deepest}) {
       for (const auto* option : place->get_options()) {
         known.push_back(option->get_name());
       }
     }
-  } else if (parsed.empty()) {
-    for (const auto* command : app.get_subcommands({})) {
+  } else {
+    for (const auto* command : commands) {
       known.push_back(command->get_name());
     }
   }
-  const auto* what = is_flag ? "option" : parsed.empty() ? "command" : "argument";
+  const auto* what = is_flag ? "option" : commands.empty() ? "argument" : "command";
   const auto word = one_line(words.front());
   const auto nearest = known.empty() ? "" : suggestion(word, known);
   // A list of all options would be longer than --help.
@@ -85,8 +89,8 @@ int run_cli(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 usage, 2 input, file or model, 3 gate failed, 4 some items failed,\n"
       "5 a numeric check failed, 130 interrupted (resumable).");
-  const std::vector<Command> commands = {add_demo(app),     add_train(app),  add_score(app),
-                                         add_evaluate(app), add_doctor(app), add_models(app)};
+  const std::vector<Command> commands = {add_demo(app),   add_train(app),  add_score(app),     add_evaluate(app),
+                                         add_doctor(app), add_models(app), add_data_check(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

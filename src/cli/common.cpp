@@ -31,6 +31,10 @@ void DataFlags::add(CLI::App& app, bool required) {
     readers += fmt::format("{}{}:...", readers.empty() ? "" : ", ", reader.name);
   }
   app.add_option("--data", spec, "data set: " + readers + " or a .csv manifest")->required(required)->group("Data");
+  add_split(app);
+}
+
+void DataFlags::add_split(CLI::App& app) {
   app.add_option("--split", split_file, "CSV of image,set (set: train, val, test)")->group("Data");
   app.add_option("--ratio", ratio, "split at random instead, by reference content where there is any: 0.8/0.1/0.1")
       ->group("Data");

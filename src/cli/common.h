@@ -77,6 +77,8 @@ struct DataFlags {
   std::uint64_t split_seed = 0;
 
   void add(CLI::App& app, bool required);
+  /// --split, --ratio and --split-seed alone, for a command that takes the data set as its argument.
+  void add_split(CLI::App& app);
   /// The data set with its sets assigned; images not yet looked for.
   [[nodiscard]] data::Dataset open() const;
 };
@@ -116,5 +118,6 @@ Command add_score(CLI::App& app);
 Command add_evaluate(CLI::App& app);
 Command add_doctor(CLI::App& app);
 Command add_models(CLI::App& app);
+Command add_data_check(CLI::App& app);
 
 }  // namespace steadyiqa::cli

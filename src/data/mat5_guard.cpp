@@ -45,6 +45,10 @@ class Guard {
       fail_input("{}: {} bytes are too few for a MATLAB v5 file", name_, bytes.size());
     }
     using namespace std::string_view_literals;
+    const std::string_view text(reinterpret_cast<const char*>(bytes.data()), std::min<std::size_t>(bytes.size(), 520));
+    if (text.starts_with("MATLAB 7.3") || text.find("\x89HDF\r\n\x1a\n"sv) != std::string_view::npos) {
+      fail_input("{}: MATLAB 7.3 (HDF5), which is not read: save it with -v7, or export the list as CSV", name_);
+    }
     const std::string_view mark(reinterpret_cast<const char*>(bytes.data()) + kHeaderBytes - 4, 4);
     if (mark != "\x00\x01IM"sv) {
       fail_input("{}: not a little-endian MATLAB v5 file", name_);

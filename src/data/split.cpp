@@ -1,6 +1,6 @@
 #include "data/split.h"
 
-#include "data/csv_table.h"
+#include "data/table.h"
 
 #include "base/error.h"
 #include "base/seed.h"
@@ -11,9 +11,17 @@
 #include <map>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 namespace steadyiqa::data {
 namespace {
+
+constexpr std::array<std::pair<const char*, const char*>, 6> kSetSpellings{{{"train", "train"},
+                                                                            {"training", "train"},
+                                                                            {"val", "val"},
+                                                                            {"validation", "val"},
+                                                                            {"test", "test"},
+                                                                            {"testing", "test"}}};
 
 /// Finds samples by name, else by file name where that is unique.
 class SampleIndex {
@@ -87,15 +95,26 @@ std::vector<std::vector<std::size_t>> group_by_reference(const Dataset& dataset)
 
 }  // namespace
 
+std::string canonical_set(std::string_view set) {
+  const std::string_view name = trim(set);
+  const std::string spelled = lower(name);
+  for (const auto& [known, canonical] : kSetSpellings) {
+    if (spelled == known) {
+      return canonical;
+    }
+  }
+  return std::string(name);
+}
+
 void split_by_file(Dataset& dataset, const std::filesystem::path& csv) {
-  const std::array<CsvColumn, 2> columns{{{"image", true}, {"set", true}}};
+  const std::array<TableColumn, 2> columns{{{"image", true}, {"set", true}}};
   const SampleIndex index(dataset);
   std::vector<std::string> sets(dataset.samples.size());
   Complaint unknown;
   Complaint repeated;
-  for (const CsvRow& row : read_csv(csv, columns)) {
+  for (const TableRow& row : read_table(csv, columns)) {
     const std::string& image = row.fields[0];
-    const std::string set(trim(row.fields[1]));
+    const std::string set = canonical_set(row.fields[1]);
     if (set.empty()) {
       fail_input("{}:{}: image '{}' has no set", csv.string(), row.line, image);
     }
@@ -156,11 +175,12 @@ SplitRatio parse_split_ratio(const std::string& text) {
 }
 
 Dataset subset(const Dataset& dataset, const std::string& set) {
-  Dataset chosen{dataset.name, dataset.scale, {}};
+  const std::string wanted = canonical_set(set);
+  Dataset chosen{dataset.name, dataset.scale, {}, dataset.references, dataset.notes};
   std::map<std::string, std::int64_t> counts;
   for (const Sample& sample : dataset.samples) {
     ++counts[sample.set];
-    if (sample.set == set) {
+    if (sample.set == wanted) {
       chosen.samples.push_back(sample);
     }
   }

@@ -219,10 +219,13 @@ class Run {
     double srocc = std::nan("");
     if (data_.selection) {
       const auto raw = scoring::raw_scores(scorer_, *data_.selection, "validating");
-      const auto mos = scoring::mos_0_100(*data_.selection);
-      srocc = stats::srocc(raw, mos);
+      std::vector<double> labels;  // raw, as what the network learns; where a lower one is better, both turn round
+      for (const auto& sample : data_.selection->samples) {
+        labels.push_back(sample.mos);
+      }
+      srocc = stats::srocc(raw, labels);
       line["srocc"] = srocc;
-      line["plcc"] = stats::plcc(raw, mos);
+      line["plcc"] = stats::plcc(raw, labels);
       line["spread"] = stats::spread(raw);
     }
     select(epoch, srocc);
@@ -257,6 +260,8 @@ class Run {
              {"label_scale", data_.train.scale.name},
              {"label_min", data_.train.scale.min},
              {"label_max", data_.train.scale.max},
+             {"label_direction", data_.train.scale.direction_text()},
+             {"mos_0_100", data_.train.scale.transformation()},
              {"epoch", epoch},
              {"selection_srocc", srocc}}};
   }

@@ -3,8 +3,7 @@
 #include "base/file.h"
 #include "base/temp_folder.h"
 #include "checkpoint/model_file.h"
-#include "cli/cli.h"
-#include "cli/run_program.h"
+#include "cli/run_here.h"
 #include "scoring/tiny_files.h"
 
 #include <gtest/gtest.h>
@@ -18,21 +17,8 @@ namespace steadyiqa::cli {
 namespace {
 
 using ::steadyiqa::testing::Outcome;
+using ::steadyiqa::testing::run_here;
 using ::steadyiqa::testing::tiny_files;
-
-/// What the program's main does, within this process: starting the program takes longer than all the rest.
-Outcome run_here(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "steadyiqa");
-  std::vector<char*> argv;
-  for (auto& argument : arguments) {
-    argv.push_back(argument.data());
-  }
-  ::testing::internal::CaptureStdout();
-  ::testing::internal::CaptureStderr();
-  const int exit_code = run_cli(static_cast<int>(argv.size()), argv.data());
-  auto out = ::testing::internal::GetCapturedStdout();
-  return {exit_code, std::move(out), ::testing::internal::GetCapturedStderr()};
-}
 
 class CommandLine : public ::steadyiqa::testing::TempFolder {
  protected:
@@ -80,7 +66,7 @@ TEST_F(CommandLine, TellsVersionAndHelp) {
   EXPECT_EQ(version.err, "");
   const auto help = run_here({"--help"});
   EXPECT_EQ(help.exit_code, 0);
-  for (const char* verb : {"demo", "train", "score", "evaluate", "doctor", "models", "Exit codes"}) {
+  for (const char* verb : {"demo", "train", "score", "evaluate", "doctor", "models", "data", "Exit codes"}) {
     EXPECT_NE(help.out.find(verb), std::string::npos) << verb;
   }
   const auto evaluate = run_here({"evaluate", "--help"});

@@ -72,7 +72,7 @@ TEST(OpenDataset, MissingFileIsAnInputError) {
 }
 
 TEST(OpenDataset, ReadersHaveNamesAndHelp) {
-  ASSERT_EQ(dataset_readers().size(), 2U);
+  ASSERT_EQ(dataset_readers().size(), 10U);
   EXPECT_EQ(dataset_readers()[0].name, "livec");
   EXPECT_EQ(dataset_readers()[1].name, "manifest");
   EXPECT_FALSE(dataset_readers()[0].help.empty());

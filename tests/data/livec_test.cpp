@@ -1,10 +1,8 @@
 #include "data/dataset.h"
 
-#include "base/file.h"
-#include "data_test_support.h"
+#include "mat_files.h"
 
-#include <matio.h>
-#include <zlib.h>
+#include <gmock/gmock.h>
 
 #include <cmath>
 #include <limits>
@@ -14,18 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::Test;
-
-/// A MATLAB v5 file of one compressed element (type 15) that unpacks to `text`.
-std::string compressed_mat(const std::string& text) {
-  uLongf size = compressBound(text.size());
-  std::string packed(size, '\0');
-  compress2(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(text.data()), text.size(),
-            9);
-  const std::uint32_t tag[2] = {15, static_cast<std::uint32_t>(size)};
-  std::string file(128, ' ');
-  file.replace(124, 4, std::string("\x00\x01IM", 4));
-  return file.append(reinterpret_cast<const char*>(tag), sizeof(tag)).append(packed, 0, size);
-}
 
 /// The official layout in small, written with matio: 7 entries that trained the raters, then 5 samples.
 class LivecTest : public Test {
@@ -50,32 +36,12 @@ class LivecTest : public Test {
     write_numbers("AllStdDev_release", std_);
   }
 
-  void write_names() {
-    std::size_t dims[2] = {names_.size(), 1};
-    matvar_t* list = Mat_VarCreate("AllImages_release", MAT_C_CELL, MAT_T_CELL, 2, dims, nullptr, 0);
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      std::size_t length[2] = {1, names_[i].size()};
-      Mat_VarSetCell(list, static_cast<int>(i),
-                     Mat_VarCreate(nullptr, MAT_C_CHAR, MAT_T_UINT8, 2, length, names_[i].data(), 0));
-    }
-    write("AllImages_release", list);
+  void write_names() { write("AllImages_release", mat_names("AllImages_release", names_)); }
+  void write_numbers(const std::string& name, const std::vector<double>& values) {
+    write(name, mat_numbers(name, values));
   }
-
-  void write_numbers(const std::string& name, std::vector<double> values) {
-    std::size_t dims[2] = {1, values.size()};
-    write(name, Mat_VarCreate(name.c_str(), MAT_C_DOUBLE, MAT_T_DOUBLE, 2, dims, values.data(), 0));
-  }
-
   /// Takes `variable`.
-  void write(const std::string& file_name, matvar_t* variable) {
-    mat_t* file = Mat_CreateVer(path(file_name).c_str(), nullptr, MAT_FT_MAT5);
-    ASSERT_NE(file, nullptr);
-    Mat_VarWrite(file, variable, MAT_COMPRESSION_NONE);
-    Mat_VarFree(variable);
-    Mat_Close(file);
-    // Packed here, as the released files are: matio 1.5.23 writes wrong lengths into compressed cell arrays.
-    write_text(path(file_name), compressed_mat(read_text_file(path(file_name)).substr(128)));
-  }
+  void write(const std::string& file_name, matvar_t* variable) { write_packed_mat(path(file_name), variable); }
 
   [[nodiscard]] fs::path path(const std::string& name) const { return data_ / (fmt::format("{}.mat", name)); }
   [[nodiscard]] std::string read_error() const {
@@ -117,6 +83,21 @@ TEST_F(LivecTest, NamesItsRawScale) {
   EXPECT_EQ(scale.max, 92.43195);
   EXPECT_EQ(scale.direction, Direction::kHigherIsBetter);
   EXPECT_EQ(scale.name, "livec raw MOS 3.42..92.43195");
+}
+
+TEST_F(LivecTest, ACountThatIsNotTheReleasesIsNoted) {
+  write_all();
+  EXPECT_THAT(read_livec(root_).notes, ::testing::ElementsAre("5 images listed, the release has 1162"));
+}
+
+// The first bytes of a file that MATLAB saves with -v7.3.
+TEST_F(LivecTest, AMatlab73FileIsRefusedWithAdvice) {
+  write_all();
+  write_text(path("AllMOS_release"), std::string("MATLAB 7.3 MAT-file, Platform: GLNXA64").append(4096, ' '));
+  EXPECT_NE(read_error().find("MATLAB 7.3 (HDF5), which is not read: save it with -v7, or export the list as CSV"),
+            std::string::npos);
+  write_text(path("AllMOS_release"), std::string(512, ' ') + "\x89HDF\r\n\x1a\n" + std::string(4096, ' '));
+  EXPECT_NE(read_error().find("MATLAB 7.3 (HDF5)"), std::string::npos);
 }
 
 TEST_F(LivecTest, TakesTheReleaseFolderItself) {
@@ -199,7 +180,7 @@ TEST_F(LivecTest, MosMustBeDoubles) {
   std::vector<float> values(12, 5.0F);
   std::size_t dims[2] = {1, 12};
   write("AllMOS_release", Mat_VarCreate("AllMOS_release", MAT_C_SINGLE, MAT_T_SINGLE, 2, dims, values.data(), 0));
-  expect_error("AllMOS_release", "not real doubles");
+  expect_error("AllMOS_release", "neither real doubles nor bytes");
 }
 
 TEST_F(LivecTest, MosMustBeAList) {
@@ -234,7 +215,7 @@ TEST_F(LivecTest, OverlongNameIsRefused) {
 TEST_F(LivecTest, RepeatedNameIsRefused) {
   names_[8] = names_[10];
   write_all();
-  expect_error("AllImages_release", "'a b.JPG' stands twice");
+  expect_error("AllImages_release", "entry 11: image 'a b.JPG' stands already at");
 }
 
 // matio 1.5.23 overflows the stack on this file.

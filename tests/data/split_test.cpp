@@ -111,6 +111,21 @@ TEST(SplitByFile, MatchesNamesAndFileNamesAndLeavesTheRestUnused) {
   EXPECT_EQ(initials(dataset), "rv-t-");
 }
 
+TEST(SplitByFile, SetsMayBeSpelledInFull) {
+  Dataset dataset = numbered(6);
+  split_by_file(dataset, write_text(scratch_folder() / "split.csv",
+                                    "image,set\n000.png,training\n001.png, Validation\n002.png,testing\n"
+                                    "003.png,Train\n004.png,VAL\n005.png,test\n"));
+  EXPECT_EQ(initials(dataset), "rvtrvt");
+  EXPECT_EQ(subset(dataset, "validation").samples.size(), 2U);
+}
+
+TEST(CanonicalSet, OtherNamesStayAsTheyAre) {
+  EXPECT_EQ(canonical_set(" Fold 3 "), "Fold 3");
+  EXPECT_EQ(canonical_set(""), "");
+  EXPECT_EQ(canonical_set("validate"), "validate");
+}
+
 TEST(SplitByFile, UnknownImagesAreCounted) {
   Dataset dataset = numbered(3);
   const auto csv = write_text(scratch_folder() / "split.csv", "image,set\n000.png,train\nx.png,val\ny.png,val\n");

@@ -55,6 +55,19 @@ TEST_F(Training, LeavesEverythingThatTheDirectoryPromises) {
   }
 }
 
+// What the labels mean changes nothing in how well the network reproduces them, and so nothing in the choice.
+TEST_F(Training, SelectsTheSameEpochWhereALowerLabelIsBetter) {
+  const auto higher = train(tiny_recipe(), "higher");
+  auto data = tiny_data();
+  data.train.scale.direction = data.selection->scale.direction = data::Direction::kLowerIsBetter;
+  const auto lower = training::train(tiny_recipe(), data, folder() / "lower", /*resume=*/false);
+  EXPECT_EQ(log("lower", /*epochs_only=*/true), log("higher", /*epochs_only=*/true));
+  EXPECT_EQ(lower.best_epoch, higher.best_epoch);
+  const double slope = checkpoint::load_model(higher.best).scorer.options().scale.calibration.slope;
+  EXPECT_NEAR(checkpoint::load_model(lower.best).scorer.options().scale.calibration.slope, -slope,
+              1e-9 * std::abs(slope));
+}
+
 TEST_F(Training, CalibratesTheBestModelOnTheTrainingSet) {
   auto recipe = tiny_recipe();
   recipe.run.epochs = 4;
