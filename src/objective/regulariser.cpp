@@ -190,9 +190,8 @@ Objective training_objective(models::Network& network, const torch::Tensor& x, c
     outputs = passes.outputs;
   }
   const auto score_term = outputs_loss(outputs, mos, options.loss);
-  const auto scale =
-      penalty_scale(passes.estimate.clean, mos, options.points_per_label, scale_free(options.loss.loss), regulariser);
-  const auto penalty = penalty_of(passes.estimate.d * scale, regulariser);
+  const auto penalty =
+      penalty_of(passes.estimate, regulariser, {options.points_per_label, scale_free(options.loss.loss), mos});
   result.total = score_term + lambda * penalty;
   result.loss = score_term.item<double>();
   result.penalty = penalty.item<double>();
