@@ -46,7 +46,7 @@ struct Contender {
 training::Recipe demo_recipe(const DemoFlags& flags, bool nt) {
   training::Recipe recipe;
   recipe.model.name = "compact";
-  recipe.data = {.crop = 96, .crops_per_image = 2, .batch = 32, .flip = true};
+  recipe.data = {.crop = 96, .crops_per_image = 2, .batch = 32};
   recipe.optimiser.lr = 2e-3;
   recipe.optimiser.head_ratio = 1.0;
   recipe.optimiser.weight_decay = 0;

@@ -44,10 +44,13 @@ struct CropDraw {
   std::int64_t copy = 0;    ///< which of the epoch's crops of that image
 };
 
+enum class Flip { kNone, kHorizontal, kVertical };
+
 struct SamplerOptions {
   int crop = 224;           ///< side in pixels
   int crops_per_image = 1;  ///< each image is listed so often in an epoch (HyperIQA: 25)
-  bool flip = true;         ///< random horizontal flip, p = 0.5
+  Flip flip = Flip::kHorizontal;
+  double flip_probability = 0.5;
   std::uint64_t seed = 0;
 };
 

@@ -49,10 +49,10 @@ image::Image draw_crop(const image::Image& image, const SamplerOptions& options,
   const auto x = static_cast<int>(rng.below(source.width - options.crop + 1));
   const auto y = static_cast<int>(rng.below(source.height - options.crop + 1));
   image::Image part = image::crop(source, x, y, options.crop, options.crop);
-  if (options.flip && rng.uniform() < 0.5) {
-    return image::flip_horizontal(part);
+  if (options.flip == Flip::kNone || rng.uniform() >= options.flip_probability) {
+    return part;
   }
-  return part;
+  return options.flip == Flip::kHorizontal ? image::flip_horizontal(part) : image::flip_vertical(part);
 }
 
 }  // namespace steadyiqa::data

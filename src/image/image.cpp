@@ -176,4 +176,13 @@ Image flip_horizontal(const Image& image) {
   return result;
 }
 
+Image flip_vertical(const Image& image) {
+  Image result(image.width, image.height);
+  const auto row = static_cast<std::size_t>(image.width) * 3;
+  for (int y = 0; y < image.height; ++y) {
+    std::copy_n(image.at(0, y), row, result.at(0, image.height - 1 - y));
+  }
+  return result;
+}
+
 }  // namespace steadyiqa::image

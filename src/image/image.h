@@ -61,6 +61,7 @@ void write_png(const std::filesystem::path& path, const Image& image);
 /// The image's part at (x, y); must lie inside.
 [[nodiscard]] Image crop(const Image& image, int x, int y, int width, int height);
 [[nodiscard]] Image flip_horizontal(const Image& image);
+[[nodiscard]] Image flip_vertical(const Image& image);
 
 /// Bit-exact with Pillow's Image.resize((width, height), BILINEAR): an antialiased triangle filter on 8 bits,
 /// horizontal pass first, each pass rounded to 8 bits, a pass that changes no size skipped (models.md 0.1 gives the

@@ -24,6 +24,8 @@ const FieldTable<RegulariserOptions>& regulariser_fields() {
             {.help = "BatchNorm in the regulariser's passes: batch statistics (theirs) or running ones"}),
       field("relative-to", &R::relative_to, {"absolute", "relative"},
             {.help = "absolute: D (theirs; rewards a shrinking scale); relative: D / sd of the batch's scores"}),
+      field("score-unit", &R::score_unit, {"points", "label"},
+            {.help = "of an absolute D: points of the calibrated 0-100 scale, or the labels' own unit (theirs)"}),
       field("start-epoch", &R::start_epoch, {.help = "no regulariser before this epoch", .unit = "epochs", .min = 0}),
       field("ramp-epochs", &R::ramp_epochs,
             {.help = "lambda grows linearly over so many epochs", .unit = "epochs", .min = 0}),
@@ -99,61 +101,102 @@ NormEstimate gradient_norm_estimate(const NetworkFn& network, const torch::Tenso
   return {(network(x + h * v) - at_x.scores) / h, at_x.scores};
 }
 
-torch::Tensor penalty_of(const NormEstimate& estimate, const RegulariserOptions& options) {
+namespace {
+
+/// What D is multiplied by.
+torch::Tensor penalty_scale(const torch::Tensor& clean, const RegulariserOptions& options, const LabelContext& labels) {
   constexpr double kEps = 1e-6;  // a batch of equal scores must not divide by zero
-  auto d = estimate.d;
+  const auto spread = [&] { return clean.std(/*unbiased=*/false) + kEps; };
   if (options.relative_to == RelativeTo::kRelative) {
-    d = d / (estimate.clean.std(/*unbiased=*/false) + kEps);
+    return 1.0 / spread();
   }
+  if (options.score_unit == ScoreUnit::kLabel) {
+    return torch::ones({}, clean.options());
+  }
+  if (labels.scale_free) {
+    return labels.points_per_label * labels.mos.std(/*unbiased=*/false) / spread();
+  }
+  return torch::full({}, labels.points_per_label, clean.options());
+}
+
+}  // namespace
+
+torch::Tensor penalty_of(const NormEstimate& estimate, const RegulariserOptions& options, const LabelContext& labels) {
+  const auto d = estimate.d * penalty_scale(estimate.clean, options, labels);
   return options.penalty == Penalty::kSquared ? d.square().mean() / 2.0 : d.abs().mean();
 }
+
+namespace {
+
+/// One forward pass: every output, with the step's noise.
+torch::Tensor outputs_of(models::Network& network, const torch::Tensor& x, const ObjectiveOptions& options) {
+  torch::manual_seed(options.noise_seed);
+  return network.outputs(x);
+}
+
+torch::Tensor score_of(const torch::Tensor& outputs) { return outputs.select(1, outputs.size(1) - 1); }
+
+/// The regulariser's clean pass: D and the scores it was taken at, and every output of that pass.
+struct CleanPassResult {
+  NormEstimate estimate;
+  torch::Tensor outputs;
+};
+
+CleanPassResult regulariser_passes(models::Network& network, const torch::Tensor& x, const ObjectiveOptions& options) {
+  const bool exact = options.regulariser.gradient == NormGradient::kExact;
+  if (exact && models::batch_norm_training(network)) {
+    // libtorch's forward-mode formula of BatchNorm takes the batch's statistics as constants when the tangent is
+    // differentiated by parameters (pytorch#81293): the penalty would be right and its gradient wrong.
+    fail_usage("regulariser gradient = exact needs batch-norm = frozen in the regulariser's passes");
+  }
+  CleanPassResult result;
+  // The exact form's tangent pass gives the clean outputs anew, so the input gradient's own graph need not be kept.
+  const NetworkFn clean = [&](const torch::Tensor& input) {
+    result.outputs = outputs_of(network, input, options);
+    return score_of(result.outputs);
+  };
+  const NetworkFn score = [&](const torch::Tensor& input) { return score_of(outputs_of(network, input, options)); };
+  const auto at_x = models::input_gradient(clean, x, /*keep_graph=*/!exact);
+  result.estimate = gradient_norm_estimate(exact ? clean : score, x, at_x, options.channel_std, options.regulariser);
+  return result;
+}
+
+}  // namespace
 
 Objective training_objective(models::Network& network, const torch::Tensor& x, const torch::Tensor& mos,
                              const ObjectiveOptions& options, double lambda) {
   const auto& regulariser = options.regulariser;
-  const NetworkFn forward = [&network, &options](const torch::Tensor& input) {
-    torch::manual_seed(options.noise_seed);
-    return network.forward(input);
-  };
   Objective result;
   if (lambda <= 0.0) {
-    const auto predictions = forward(x);
-    result.total = score_loss(predictions, mos, options.loss);
+    const auto outputs = outputs_of(network, x, options);
+    result.total = outputs_loss(outputs, mos, options.loss);
     result.loss = result.total.item<double>();
-    result.predictions = predictions.detach();
+    result.predictions = score_of(outputs).detach();
     return result;
   }
 
   // One clean pass can serve both only where BatchNorm behaves alike in the loss and in the regulariser.
   const bool freeze = regulariser.batch_norm == BatchNormMode::kFrozen && models::batch_norm_training(network);
   std::optional<models::FrozenBatchNorm> frozen;
-  torch::Tensor predictions;
+  torch::Tensor outputs;
   if (freeze || regulariser.clean_pass == CleanPass::kSeparate) {
-    predictions = forward(x);
+    outputs = outputs_of(network, x, options);
   }
   if (freeze) {
     frozen.emplace(network);
   }
-  const bool exact = regulariser.gradient == NormGradient::kExact;
-  if (exact && models::batch_norm_training(network)) {
-    // libtorch's forward-mode formula of BatchNorm takes the batch's statistics as constants when the tangent is
-    // differentiated by parameters (pytorch#81293): the penalty would be right and its gradient wrong.
-    fail_usage("regulariser gradient = exact needs batch-norm = frozen in the regulariser's passes");
+  const auto passes = regulariser_passes(network, x, options);
+  if (!outputs.defined()) {
+    outputs = passes.outputs;
   }
-  const bool shared = !predictions.defined();
-  // The exact form's tangent pass gives the clean scores anew, so the input gradient's own graph need not be kept.
-  const auto at_x = models::input_gradient(forward, x, /*keep_graph=*/!exact);
-  const auto estimate = gradient_norm_estimate(forward, x, at_x, options.channel_std, regulariser);
-  if (shared) {
-    predictions = estimate.clean;
-  }
-  const auto score_term = score_loss(predictions, mos, options.loss);
-  const auto penalty = penalty_of(estimate, regulariser);
+  const auto score_term = outputs_loss(outputs, mos, options.loss);
+  const auto penalty =
+      penalty_of(passes.estimate, regulariser, {options.points_per_label, scale_free(options.loss.loss), mos});
   result.total = score_term + lambda * penalty;
   result.loss = score_term.item<double>();
   result.penalty = penalty.item<double>();
-  result.mean_gradient_norm = estimate.d.detach().abs().mean().item<double>();
-  result.predictions = predictions.detach();
+  result.mean_gradient_norm = passes.estimate.d.detach().abs().mean().item<double>();
+  result.predictions = score_of(outputs).detach();
   return result;
 }
 

@@ -20,6 +20,7 @@ enum class Penalty { kSquared, kL1 };
 enum class NormGradient { kFiniteDifference, kCentral, kExact };
 enum class BatchNormMode { kTrain, kFrozen };
 enum class RelativeTo { kAbsolute, kRelative };
+enum class ScoreUnit { kPoints, kLabel };
 enum class CleanPass { kShared, kSeparate };
 
 struct RegulariserOptions {
@@ -31,8 +32,9 @@ struct RegulariserOptions {
   NormGradient gradient = NormGradient::kFiniteDifference;
   BatchNormMode batch_norm = BatchNormMode::kFrozen;
   RelativeTo relative_to = RelativeTo::kAbsolute;
-  std::int64_t start_epoch = 0;  ///< no regulariser before it
-  std::int64_t ramp_epochs = 0;  ///< lambda grows linearly over so many epochs from `start_epoch` on
+  ScoreUnit score_unit = ScoreUnit::kPoints;  ///< of D where it is absolute
+  std::int64_t start_epoch = 0;               ///< no regulariser before it
+  std::int64_t ramp_epochs = 0;               ///< lambda grows linearly over so many epochs from `start_epoch` on
   CleanPass clean_pass = CleanPass::kShared;
 };
 [[nodiscard]] const FieldTable<RegulariserOptions>& regulariser_fields();
@@ -49,7 +51,7 @@ struct RegulariserOptions {
 ///                      about one more forward pass instead of a double backward pass.
 /// `clean` are the scores f(x) with graph, `input_gradient` d sum(f)/dx in normalised space.
 struct NormEstimate {
-  torch::Tensor d;
+  torch::Tensor d;      ///< in the network's own score unit
   torch::Tensor clean;  ///< the scores that D was taken at
 };
 using NetworkFn = std::function<torch::Tensor(const torch::Tensor&)>;
@@ -58,10 +60,23 @@ using NetworkFn = std::function<torch::Tensor(const torch::Tensor&)>;
                                                   const std::array<double, 3>& channel_std,
                                                   const RegulariserOptions& options);
 
-/// The penalty without lambda: squared = mean(D^2)/2 (the authors' code), l1 = mean |D| (the paper). With `relative`, D
-/// is first divided by the standard deviation of the batch's clean scores, whose gradient is kept: shrinking the scale
-/// gains nothing.
-[[nodiscard]] torch::Tensor penalty_of(const NormEstimate& estimate, const RegulariserOptions& options);
+/// What an absolute penalty in points needs to know of the labels.
+struct LabelContext {
+  double points_per_label = 1;  ///< points of the 0-100 scale in one unit of what the network learns
+  bool scale_free = false;      ///< of the loss (objective::scale_free)
+  torch::Tensor mos{};          ///< [N], the batch's labels; used where the loss is scale-free
+};
+
+/// The penalty without lambda: squared = mean(D^2)/2 (the authors' code), l1 = mean |D| (the paper), of D times
+///   relative  1 / sd(clean scores of the batch), its gradient kept: shrinking the scale gains nothing
+///   absolute  label (the authors' code): 1, D in the network's own score unit, whatever that is
+///             points: D as the score would move on the calibrated 0-100 scale, so that lambda means the same for every
+///             model and label scale. A loss in label units ties scores to labels: points_per_label. A scale-free loss
+///             leaves that to calibration, which gives the scores the labels' spread: points_per_label x sd(mos) /
+///             sd(clean scores), its gradient kept.
+/// Standard deviations are of the population.
+[[nodiscard]] torch::Tensor penalty_of(const NormEstimate& estimate, const RegulariserOptions& options,
+                                       const LabelContext& labels = {});
 
 /// What an objective is made of.
 struct ObjectiveOptions {
@@ -69,6 +84,7 @@ struct ObjectiveOptions {
   RegulariserOptions regulariser{};
   std::array<double, 3> channel_std{1, 1, 1};  ///< of the normalisation, for the pixel unit
   std::uint64_t noise_seed = 0;                ///< of Dropout and DropPath, which all passes of a step share
+  double points_per_label = 1;                 ///< points of the 0-100 scale in one unit of the raw labels
 };
 
 struct Objective {

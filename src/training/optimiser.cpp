@@ -45,6 +45,56 @@ auto state_key(const torch::Tensor& parameter) {
 #endif
 }
 
+/// A group's own options, whose rate changes from step to step.
+std::unique_ptr<torch::optim::OptimizerOptions> group_options(const OptimiserSection& options) {
+  if (options.algorithm == Algorithm::kSgd) {
+    return std::make_unique<torch::optim::SGDOptions>(
+        torch::optim::SGDOptions(options.lr).momentum(options.momentum).weight_decay(options.weight_decay));
+  }
+  return std::make_unique<torch::optim::AdamOptions>(
+      torch::optim::AdamOptions(options.lr).weight_decay(options.weight_decay));
+}
+
+using Groups = std::vector<torch::optim::OptimizerParamGroup>;
+
+std::unique_ptr<torch::optim::Optimizer> make_algorithm(Groups groups, const OptimiserSection& options) {
+  if (options.algorithm == Algorithm::kSgd) {
+    return std::make_unique<torch::optim::SGD>(std::move(groups), torch::optim::SGDOptions(options.lr));
+  }
+  return std::make_unique<torch::optim::Adam>(std::move(groups), torch::optim::AdamOptions(options.lr));
+}
+
+/// What the algorithm remembers of a parameter, by name.
+checkpoint::TensorMap memory_of(const torch::optim::OptimizerParamState& state, Algorithm algorithm) {
+  if (algorithm == Algorithm::kSgd) {
+    return {{"momentum", static_cast<const torch::optim::SGDParamState&>(state).momentum_buffer()}};
+  }
+  const auto& adam = static_cast<const torch::optim::AdamParamState&>(state);
+  return {{"exp_avg", adam.exp_avg()},
+          {"exp_avg_sq", adam.exp_avg_sq()},
+          {"step", torch::tensor(adam.step(), torch::kInt64)}};
+}
+
+std::unique_ptr<torch::optim::OptimizerParamState> with_memory(const checkpoint::TensorMap& memory,
+                                                               Algorithm algorithm) {
+  if (algorithm == Algorithm::kSgd) {
+    auto sgd = std::make_unique<torch::optim::SGDParamState>();
+    sgd->momentum_buffer(memory.at("momentum"));
+    return sgd;
+  }
+  auto adam = std::make_unique<torch::optim::AdamParamState>();
+  adam->step(memory.at("step").item<std::int64_t>());
+  adam->exp_avg(memory.at("exp_avg"));
+  adam->exp_avg_sq(memory.at("exp_avg_sq"));
+  return adam;
+}
+
+/// The names that memory_of gives.
+std::vector<std::string> memory_names(Algorithm algorithm) {
+  return algorithm == Algorithm::kSgd ? std::vector<std::string>{"momentum"}
+                                      : std::vector<std::string>{"exp_avg", "exp_avg_sq", "step"};
+}
+
 }  // namespace
 
 Rates rates_at(const OptimiserSection& options, const RunSection& run, std::int64_t epoch, std::int64_t step,
@@ -58,6 +108,8 @@ Rates rates_at(const OptimiserSection& options, const RunSection& run, std::int6
     factor = std::pow(0.1, static_cast<double>(epoch / options.step_epochs));
   } else if (options.schedule == ScheduleKind::kCosine) {
     factor = 0.5 * (1.0 + std::cos(std::numbers::pi * done / static_cast<double>(run.epochs * steps)));
+  } else if (options.schedule == ScheduleKind::kCosineCycle) {
+    factor = 0.5 * (1.0 + std::cos(std::numbers::pi * done / static_cast<double>(options.cycle_steps)));
   }
   if (options.warmup_steps > 0) {
     factor *= std::min(1.0, (done + 1.0) / options.warmup_steps);
@@ -69,26 +121,25 @@ struct Optimiser::State {
   NamedParameters trunk;
   NamedParameters head;
   OptimiserSection options;
-  std::optional<torch::optim::Adam> adam;
+  std::unique_ptr<torch::optim::Optimizer> algorithm;
 
   void build(bool with_head) {
-    const auto adam_options = torch::optim::AdamOptions(options.lr).weight_decay(options.weight_decay);
-    std::vector<torch::optim::OptimizerParamGroup> groups;
+    Groups groups;
     for (const auto* group : {&trunk, &head}) {
-      const bool wanted = group == &trunk || with_head;
-      groups.emplace_back(wanted ? values(*group) : std::vector<torch::Tensor>{},
-                          std::make_unique<torch::optim::AdamOptions>(adam_options));
+      const bool wanted = group == &trunk ? options.trainable == Trainable::kAll : with_head;
+      groups.emplace_back(wanted ? values(*group) : std::vector<torch::Tensor>{}, group_options(options));
     }
-    adam.emplace(std::move(groups), adam_options);
+    algorithm = make_algorithm(std::move(groups), options);
   }
 };
 
 Optimiser::Optimiser(models::Network& network, const OptimiserSection& options) : state_(std::make_unique<State>()) {
   state_->options = options;
   const auto prefix = network.trunk_prefix();
-  for (const auto& item : network.named_parameters()) {
+  for (auto& item : network.named_parameters()) {
     const bool in_trunk = !prefix.empty() && item.key().rfind(prefix, 0) == 0;
     (in_trunk ? state_->trunk : state_->head).emplace_back(item.key(), item.value());
+    item.value().set_requires_grad(!in_trunk || options.trainable == Trainable::kAll);
   }
   for (auto* group : {&state_->trunk, &state_->head}) {
     std::sort(group->begin(), group->end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -105,9 +156,9 @@ void Optimiser::start_epoch(std::int64_t epoch) {
 }
 
 void Optimiser::set_rates(const Rates& rates) {
-  auto& groups = state_->adam->param_groups();
-  static_cast<torch::optim::AdamOptions&>(groups.at(0).options()).lr(rates.trunk);
-  static_cast<torch::optim::AdamOptions&>(groups.at(1).options()).lr(rates.head);
+  auto& groups = state_->algorithm->param_groups();
+  groups.at(0).options().set_lr(rates.trunk);
+  groups.at(1).options().set_lr(rates.head);
 }
 
 void Optimiser::zero_grad() {
@@ -118,48 +169,49 @@ void Optimiser::zero_grad() {
   }
 }
 
-void Optimiser::step() { state_->adam->step(); }
+void Optimiser::step() { state_->algorithm->step(); }
 
 checkpoint::TensorMap Optimiser::state() const {
   checkpoint::TensorMap map;
-  const auto& states = state_->adam->state();
+  const auto& states = state_->algorithm->state();
   for (const auto* group : {&state_->trunk, &state_->head}) {
     for (const auto& [name, parameter] : *group) {
       const auto found = states.find(state_key(parameter));
       if (found == states.end()) {
         continue;
       }
-      const auto& adam = static_cast<const torch::optim::AdamParamState&>(*found->second);
-      map["exp_avg." + name] = adam.exp_avg();
-      map["exp_avg_sq." + name] = adam.exp_avg_sq();
-      map["step." + name] = torch::tensor(adam.step(), torch::kInt64);
+      for (const auto& [part, tensor] : memory_of(*found->second, state_->options.algorithm)) {
+        map[part + "." + name] = tensor;
+      }
     }
   }
   return map;
 }
 
 void Optimiser::set_state(const checkpoint::TensorMap& state, const std::string& where) {
-  auto& states = state_->adam->state();
+  const auto algorithm = state_->options.algorithm;
+  const auto names = memory_names(algorithm);
+  auto& states = state_->algorithm->state();
   for (const auto* group : {&state_->trunk, &state_->head}) {
     for (const auto& [name, parameter] : *group) {
-      const auto step = state.find("step." + name);
-      if (step == state.end()) {
-        continue;
+      checkpoint::TensorMap memory;
+      for (const auto& part : names) {
+        const auto found = state.find(part + "." + name);
+        const bool fits = found != state.end() && (part == "step" ? found->second.numel() == 1
+                                                                  : found->second.sizes().equals(parameter.sizes()));
+        if (fits) {
+          // The layout decides the order of sums inside kernels: it must be the parameter's own.
+          memory[part] = part == "step" ? found->second : torch::empty_like(parameter).copy_(found->second).detach();
+        } else if (found != state.end()) {
+          fail_input("{}: the optimiser state of {} has another shape ({})", where, name, part);
+        }
       }
-      const auto average = state.find("exp_avg." + name);
-      const auto square = state.find("exp_avg_sq." + name);
-      const bool complete = average != state.end() && square != state.end() &&
-                            average->second.sizes().equals(parameter.sizes()) &&
-                            square->second.sizes().equals(parameter.sizes());
-      if (!complete) {
+      if (!memory.empty() && memory.size() != names.size()) {
         fail_input("{}: the optimiser state of {} is incomplete", where, name);
       }
-      auto adam = std::make_unique<torch::optim::AdamParamState>();
-      adam->step(step->second.item<std::int64_t>());
-      // The layout decides the order of sums inside kernels: it must be the parameter's own.
-      adam->exp_avg(torch::empty_like(parameter).copy_(average->second).detach());
-      adam->exp_avg_sq(torch::empty_like(parameter).copy_(square->second).detach());
-      states[state_key(parameter)] = std::move(adam);
+      if (!memory.empty()) {
+        states[state_key(parameter)] = with_memory(memory, algorithm);
+      }
     }
   }
 }

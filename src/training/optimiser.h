@@ -1,4 +1,4 @@
-// Adam over trunk and head with the recipe's schedule, and its state as named tensors.
+// Adam or SGD over trunk and head with the recipe's schedule, and its state as named tensors.
 #pragma once
 
 #include "checkpoint/safetensors.h"
@@ -24,7 +24,8 @@ struct Rates {
 [[nodiscard]] Rates rates_at(const OptimiserSection& options, const RunSection& run, std::int64_t epoch,
                              std::int64_t step, std::int64_t steps);
 
-/// Adam (Kingma, Ba 2015; coupled weight decay) in two groups. Parameters are updated in name order, so that the same
+/// Adam (Kingma, Ba 2015) or SGD with momentum, both with coupled weight decay as PyTorch's, in two groups. With
+/// trainable = head the trunk's parameters ask for no gradient. Parameters are updated in name order, so that the same
 /// gradients give the same bits.
 class Optimiser {
  public:

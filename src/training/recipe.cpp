@@ -25,7 +25,12 @@ const FieldTable<DataSection>& data_fields() {
       field("crops-per-image", &D::crops_per_image,
             {.help = "random crops of each image in an epoch", .unit = "crops", .min = 1, .max = 1000}),
       field("batch", &D::batch, {.help = "crops in a step", .unit = "crops", .min = 1, .max = 4096}),
-      field("flip", &D::flip, {.help = "random horizontal flip, p = 0.5"}),
+      field("drop-last", &D::drop_last, {.help = "leave out an epoch's last batch when it is not full"}),
+      field("flip", &D::flip, {"none", "horizontal", "vertical"}, {.help = "random flip of a crop"}),
+      field("flip-probability", &D::flip_probability, {.help = "share of crops that are flipped", .min = 0, .max = 1}),
+      field("labels", &D::labels, {"raw", "points", "unit"},
+            {.help = "what the network learns: the raw labels; 0-100, higher is better; or the training set's lowest "
+                     "to highest label as 0-1"}),
   };
   return kFields;
 }
@@ -33,14 +38,20 @@ const FieldTable<DataSection>& data_fields() {
 const FieldTable<OptimiserSection>& optimiser_fields() {
   using O = OptimiserSection;
   static const FieldTable<O> kFields = {
+      field("algorithm", &O::algorithm, {"adam", "sgd"}, {.help = "optimiser"}),
+      field("momentum", &O::momentum, {.help = "of sgd", .min = 0, .max = 1}),
+      field("trainable", &O::trainable, {"all", "head"}, {.help = "head: the trunk's parameters stay as they are"}),
       field("lr", &O::lr, {.help = "learning rate of the trunk", .min = 0, .max = 10}),
       field("head-ratio", &O::head_ratio, {.help = "the head's learning rate over the trunk's", .min = 0, .max = 1e6}),
       field("bias-to-mean", &O::bias_to_mean,
             {.help = "the output bias starts at the training set's mean MOS (no model file)"}),
-      field("weight-decay", &O::weight_decay, {.help = "L2 penalty, coupled as in PyTorch's Adam", .min = 0}),
-      field("schedule", &O::schedule, {"constant", "step", "cosine"}, {.help = "of both rates"}),
+      field("weight-decay", &O::weight_decay, {.help = "L2 penalty, coupled as in PyTorch's Adam and SGD", .min = 0}),
+      field("schedule", &O::schedule, {"constant", "step", "cosine", "cosine-cycle"},
+            {.help = "of both rates; cosine-cycle: down and up again, as MANIQA's code"}),
       field("step-epochs", &O::step_epochs,
             {.help = "schedule step: rates / 10 every so many epochs", .unit = "epochs", .min = 1}),
+      field("cycle-steps", &O::cycle_steps,
+            {.help = "schedule cosine-cycle: from lr to 0, and back", .unit = "steps", .min = 1}),
       field("warmup-steps", &O::warmup_steps,
             {.help = "rates grow linearly over the first steps", .unit = "steps", .min = 0}),
       field("batch-norm", &O::batch_norm, {"train", "frozen"},

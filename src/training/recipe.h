@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/options.h"
+#include "data/loader.h"
 #include "models/scorer.h"
 #include "objective/losses.h"
 #include "objective/regulariser.h"
@@ -21,14 +22,34 @@ struct ModelSection {
   std::string init{};  ///< safetensors file to start from: pretrained trunk or model file, "" = none
 };
 
+/// What the network learns to put out.
+enum class Labels {
+  kRaw,     ///< the data set's own labels
+  kPoints,  ///< 0-100, higher is better
+  kUnit     ///< 0-1: the training set's lowest label to its highest (MANIQA)
+};
+
 struct DataSection {
   std::int64_t crop = 0;  ///< side of a training and scoring crop, 0 = the model's own
   std::int64_t crops_per_image = 1;
   std::int64_t batch = 16;
-  bool flip = true;
+  bool drop_last = false;  ///< an epoch's last batch is left out when it is not full
+  data::Flip flip = data::Flip::kHorizontal;
+  double flip_probability = 0.5;
+  Labels labels = Labels::kRaw;
 };
 
-enum class ScheduleKind { kConstant, kStep, kCosine };
+enum class Algorithm { kAdam, kSgd };
+enum class Trainable {
+  kAll,
+  kHead  ///< the trunk's parameters stay (DBCNN's first stage); its BatchNorm does what `batch_norm` says
+};
+enum class ScheduleKind {
+  kConstant,
+  kStep,
+  kCosine,
+  kCosineCycle  ///< down and up again, for ever: PyTorch's CosineAnnealingLR stepped beyond T_max (MANIQA's code)
+};
 enum class OptimiserQuirks {
   kNone,
   kOfficial  ///< HyperIQA's and NT's code: Adam rebuilt each epoch, head's group empty after the first, trunk rate
@@ -36,13 +57,17 @@ enum class OptimiserQuirks {
 };
 
 struct OptimiserSection {
+  Algorithm algorithm = Algorithm::kAdam;
+  double momentum = 0.9;  ///< of SGD
+  Trainable trainable = Trainable::kAll;
   double lr = 2e-5;            ///< of the trunk
   double head_ratio = 10.0;    ///< head's rate = lr x ratio
   bool bias_to_mean = true;    ///< the output bias starts at the training set's mean MOS
-  double weight_decay = 5e-4;  ///< coupled (L2), as Adam's in PyTorch
+  double weight_decay = 5e-4;  ///< coupled (L2), as in PyTorch's Adam and SGD
   ScheduleKind schedule = ScheduleKind::kStep;
-  std::int64_t step_epochs = 6;  ///< step: rates are divided by 10 every so many epochs
-  double warmup_steps = 0;       ///< rates grow linearly over the first steps
+  std::int64_t step_epochs = 6;   ///< step: rates are divided by 10 every so many epochs
+  std::int64_t cycle_steps = 50;  ///< cosine-cycle: steps from lr down to 0, and from 0 up to lr
+  double warmup_steps = 0;        ///< rates grow linearly over the first steps
   objective::BatchNormMode batch_norm = objective::BatchNormMode::kTrain;  ///< of the network in training
   std::int64_t batch_norm_epochs = 0;  ///< with `frozen`: the first epochs still use and update batch statistics
   OptimiserQuirks quirks = OptimiserQuirks::kNone;

@@ -25,11 +25,11 @@ namespace steadyiqa::training {
 
 namespace {
 
-/// Starts the score at the training set's mean MOS, so that the first steps need not climb there from 0.
-void start_at_mean_mos(models::Network& network, const data::Dataset& train) {
+/// Starts the score at the training set's mean label, so that the first steps need not climb there from 0.
+void start_at_mean_label(models::Network& network, const data::Dataset& train, const stats::Affine& label) {
   double sum = 0;
   for (const auto& sample : train.samples) {
-    sum += sample.mos;
+    sum += label(sample.mos);
   }
   for (auto& item : network.named_parameters()) {
     if (item.key() == network.output_bias()) {
@@ -40,6 +40,27 @@ void start_at_mean_mos(models::Network& network, const data::Dataset& train) {
 }
 
 }  // namespace
+
+stats::Affine label_map(Labels labels, const data::Dataset& train) {
+  const auto line = [](double zero, double one) { return stats::Affine{1.0 / (one - zero), -zero / (one - zero)}; };
+  switch (labels) {
+    case Labels::kRaw:
+      return {};
+    case Labels::kPoints: {
+      const double intercept = train.scale.to_0_100(0.0);
+      return {train.scale.to_0_100(1.0) - intercept, intercept};
+    }
+    case Labels::kUnit: {
+      const auto [low, high] = std::ranges::minmax_element(train.samples, {}, &data::Sample::mos);
+      if (!(low->mos < high->mos)) {
+        fail_input("{}: labels = unit needs labels that differ, all are {}", train.name, low->mos);
+      }
+      return line(low->mos, high->mos);
+    }
+  }
+  STEADYIQA_ASSERT(false, "every kind of label has its case");
+  return {};
+}
 
 models::Scorer make_scorer(const Recipe& recipe, const data::Dataset& train) {
   const auto& info = models::find_model(recipe.model.name);
@@ -58,7 +79,7 @@ models::Scorer make_scorer(const Recipe& recipe, const data::Dataset& train) {
         recipe.model.name);
   }
   if (recipe.optimiser.bias_to_mean && !whole_model) {
-    start_at_mean_mos(*network, train);
+    start_at_mean_label(*network, train, label_map(recipe.data.labels, train));
   }
   models::ScorerOptions options;
   options.model = recipe.model.name;
@@ -99,6 +120,7 @@ class Run {
   Run(const Recipe& recipe, const TrainingData& data, const std::filesystem::path& dir, bool resume)
       : recipe_(recipe),
         data_(data),
+        label_(label_map(recipe.data.labels, data.train)),
         scorer_(make_scorer(recipe, data.train)),
         optimiser_(scorer_.network(), recipe.optimiser),
         average_(scorer_.network(), recipe.run.average),
@@ -108,6 +130,7 @@ class Run {
     sampler_.crop = scorer_.options().crop;
     sampler_.crops_per_image = static_cast<int>(recipe.data.crops_per_image);
     sampler_.flip = recipe.data.flip;
+    sampler_.flip_probability = recipe.data.flip_probability;
     sampler_.seed = derive_seed(static_cast<std::uint64_t>(recipe.run.seed), "data");
     if (auto saved = directory_.saved()) {
       const auto where = directory_.state_file().string();
@@ -145,8 +168,9 @@ class Run {
   [[nodiscard]] std::int64_t steps_per_epoch() const {
     const auto draws = static_cast<std::int64_t>(data_.train.samples.size()) * recipe_.data.crops_per_image;
     const auto rest = draws % recipe_.data.batch;
-    const bool keep_rest = rest > 0 && rest >= scorer_.network().least_training_batch();
-    return draws / recipe_.data.batch + (keep_rest ? 1 : 0);
+    const auto least = recipe_.data.drop_last ? recipe_.data.batch : scorer_.network().least_training_batch();
+    const auto full = draws / recipe_.data.batch;
+    return full + (rest > 0 && (rest >= least || full == 0) ? 1 : 0);
   }
 
   void train_epoch(std::int64_t epoch) {
@@ -193,11 +217,8 @@ class Run {
     optimiser_.set_rates(rates_at(recipe_.optimiser, recipe_.run, epoch, step, steps));
     optimiser_.zero_grad();
     auto result = objective::training_objective(
-        network, scorer_.normalise(batch.pixels), batch.mos,
-        {recipe_.loss, recipe_.regulariser, scorer_.options().normalisation.std,
-         derive_seed(static_cast<std::uint64_t>(recipe_.run.seed), "dropout", static_cast<std::uint64_t>(epoch),
-                     static_cast<std::uint64_t>(step))},
-        objective::lambda_at(recipe_.regulariser, position));
+        network, scorer_.normalise(batch.pixels), batch.mos * label_.slope + label_.intercept,
+        objective_options(epoch, step), objective::lambda_at(recipe_.regulariser, position));
     if (!std::isfinite(result.loss) || !std::isfinite(result.penalty)) {
       throw Error(ErrorKind::kNumeric,
                   fmt::format("epoch {} step {}: the loss is not finite (loss {}, penalty {}); try a "
@@ -210,6 +231,14 @@ class Run {
     return result;
   }
 
+  [[nodiscard]] objective::ObjectiveOptions objective_options(std::int64_t epoch, std::int64_t step) const {
+    const auto& scale = data_.train.scale;
+    return {recipe_.loss, recipe_.regulariser, scorer_.options().normalisation.std,
+            derive_seed(static_cast<std::uint64_t>(recipe_.run.seed), "dropout", static_cast<std::uint64_t>(epoch),
+                        static_cast<std::uint64_t>(step)),
+            100.0 / ((scale.max - scale.min) * std::abs(label_.slope))};
+  }
+
   void finish_epoch(std::int64_t epoch) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - epoch_start_;
     std::optional<WeightAverage::Applied> averaged(average_);  // what is validated and saved
@@ -219,9 +248,9 @@ class Run {
     double srocc = std::nan("");
     if (data_.selection) {
       const auto raw = scoring::raw_scores(scorer_, *data_.selection, "validating");
-      std::vector<double> labels;  // raw, as what the network learns; where a lower one is better, both turn round
+      std::vector<double> labels;  // as what the network learns; where a lower one is better, both turn round
       for (const auto& sample : data_.selection->samples) {
-        labels.push_back(sample.mos);
+        labels.push_back(label_(sample.mos));
       }
       srocc = stats::srocc(raw, labels);
       line["srocc"] = srocc;
@@ -262,6 +291,8 @@ class Run {
              {"label_max", data_.train.scale.max},
              {"label_direction", data_.train.scale.direction_text()},
              {"mos_0_100", data_.train.scale.transformation()},
+             {"label_slope", label_.slope},
+             {"label_intercept", label_.intercept},
              {"epoch", epoch},
              {"selection_srocc", srocc}}};
   }
@@ -293,6 +324,7 @@ class Run {
 
   Recipe recipe_;
   const TrainingData& data_;
+  stats::Affine label_;  ///< from raw labels to what the network learns
   models::Scorer scorer_;
   Optimiser optimiser_;
   WeightAverage average_;

@@ -3,6 +3,7 @@
 
 #include "data/dataset.h"
 #include "models/scorer.h"
+#include "stats/robustness.h"
 #include "training/recipe.h"
 #include "training/run_directory.h"
 
@@ -32,8 +33,11 @@ struct TrainingResult {
 /// Error(kNumeric) when the loss is not finite.
 TrainingResult train(const Recipe& recipe, const TrainingData& data, const std::filesystem::path& dir, bool resume);
 
+/// From the set's raw labels to what the network learns. Throws Error(kInput) for unit labels that are all equal.
+[[nodiscard]] stats::Affine label_map(Labels labels, const data::Dataset& train);
+
 /// The scorer that a recipe describes, with fresh weights from the recipe's seed or its `init` file, its output bias at
-/// the mean MOS of `train` where the recipe wants that.
+/// the mean label of `train` where the recipe wants that.
 [[nodiscard]] models::Scorer make_scorer(const Recipe& recipe, const data::Dataset& train);
 
 }  // namespace steadyiqa::training

@@ -123,7 +123,7 @@ TEST(DrawCrop, PlacesAndFlipsBySeedEpochSampleAndCopy) {
 
 TEST(DrawCrop, WithoutFlipOnlyThePlaceIsDrawn) {
   const image::Image image = patterned_image(9, 7);
-  const SamplerOptions options{.crop = 4, .flip = false, .seed = 5};
+  const SamplerOptions options{.crop = 4, .flip = Flip::kNone, .seed = 5};
   EXPECT_EQ(draw_crop(image, options, 2, {0, 1}).pixels, image::crop(image, 5, 0, 4, 4).pixels);
 }
 
@@ -161,7 +161,7 @@ TEST(DrawCrop, EnlargesSmallImagesAsPillowDoes) {
   }
   std::set<int> seen;
   for (std::int64_t copy = 0; copy < 30; ++copy) {
-    const image::Image part = draw_crop(patterned_image(3, 2), {.crop = 4, .flip = false}, 0, {0, copy});
+    const image::Image part = draw_crop(patterned_image(3, 2), {.crop = 4, .flip = Flip::kNone}, 0, {0, copy});
     for (int x = 0; x <= 2; ++x) {
       if (part.pixels == image::crop(enlarged, x, 0, 4, 4).pixels) {
         seen.insert(x);

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
+
 namespace steadyiqa::objective {
 namespace {
 
@@ -53,6 +55,87 @@ TEST(ScoreLoss, ShapesThatWouldBroadcastAreRefused) {
   refused(torch::zeros({4, 1}), torch::zeros({4, 1}));
   refused(torch::zeros({4}), torch::zeros({1}));
   refused(torch::zeros({}), torch::zeros({}));
+}
+
+torch::Tensor four_scores() { return torch::tensor({.1, .4, .2, .9}, torch::kFloat64); }
+torch::Tensor four_labels() { return torch::tensor({10.0, 20.0, 35.0, 50.0}, torch::kFloat64); }
+
+// Values of the LinearityIQA authors' published code (torch 1.13.1) for these scores and labels.
+TEST(NormInNorm, AgreesWithTheAuthorsCode) {
+  struct Case {
+    double p, q, alpha_rho, expected;
+  };
+  for (const auto& [p, q, alpha_rho, expected] :
+       {Case{1, 2, 0, .26531970}, Case{2, 2, 0, .09860609}, Case{1, 1, 0, .31363636}, Case{2, 1, 0, .03456611},
+        Case{1, 2, .1, .26468050}}) {
+    const LossOptions options{.loss = LossKind::kNormInNorm, .p = p, .q = q, .alpha_rho = alpha_rho};
+    EXPECT_NEAR(score_loss(four_scores(), four_labels(), options).item<double>(), expected, 1e-8)
+        << "p " << p << " q " << q << " alpha-rho " << alpha_rho;
+  }
+}
+
+TEST(NormInNorm, WithTwoTwoNormsIsHalfOfOneMinusPlcc) {
+  const LossOptions options{.loss = LossKind::kNormInNorm, .p = 2, .q = 2};
+  EXPECT_NEAR(score_loss(predictions(), labels(), options).item<double>(),
+              plcc_loss(predictions(), labels()).item<double>() / 2, 1e-8);
+}
+
+TEST(NormInNorm, IsZeroForAnAffineImageOfTheLabelsAndOneAtMost) {
+  const LossOptions options{.loss = LossKind::kNormInNorm};
+  EXPECT_NEAR(score_loss(labels() * 3 - 7, labels(), options).item<double>(), 0.0, 1e-6);
+  const auto two = torch::tensor({1.0, 2.0}, torch::kFloat64);
+  EXPECT_NEAR(score_loss(-two, two, options).item<double>(), 1.0, 1e-6);  // the worst there is, for p = 1, q = 2
+}
+
+TEST(NormInNorm, ConstantScoresAndSingleImagesGiveFiniteGradients) {
+  for (const double p : {0.5, 1.0, 2.0}) {
+    const LossOptions options{.loss = LossKind::kNormInNorm, .p = p, .alpha_rho = 0.1};
+    auto constant = torch::full({4}, 50.0).requires_grad_(true);
+    score_loss(constant, torch::tensor({10.0F, 20.0F, 30.0F, 40.0F}), options).backward();
+    EXPECT_TRUE(torch::isfinite(constant.grad()).all().item<bool>()) << p;
+    auto one = torch::tensor({3.0F}).requires_grad_(true);
+    const auto loss = score_loss(one, torch::tensor({5.0F}), options);
+    EXPECT_EQ(loss.item<double>(), 0.0);
+    loss.backward();
+    EXPECT_EQ(one.grad().item<double>(), 0.0);
+  }
+}
+
+// The authors' loss type "linearity" on the same values.
+TEST(Linearity, AgreesWithTheAuthorsCode) {
+  LossOptions options{.loss = LossKind::kLinearity};
+  EXPECT_NEAR(score_loss(four_scores(), four_labels(), options).item<double>(), .09860609, 1e-8);
+  options.alpha_rho = 1.0;
+  EXPECT_NEAR(score_loss(four_scores(), four_labels(), options).item<double>(), .09374450, 1e-8);
+}
+
+TEST(Monotonicity, AgreesWithTheAuthorsCode) {
+  EXPECT_NEAR(monotonicity_loss(four_scores(), four_labels()).item<double>(), .02777778, 1e-8);
+}
+
+TEST(Monotonicity, IsAddedByItsWeight) {
+  const LossOptions without{.loss = LossKind::kL1};
+  const LossOptions with{.loss = LossKind::kL1, .monotonicity_weight = 2.0};
+  EXPECT_NEAR((score_loss(four_scores(), four_labels(), with) - score_loss(four_scores(), four_labels(), without))
+                  .item<double>(),
+              2 * .02777778, 1e-7);
+}
+
+TEST(ScaleFree, LossesDoNotSeeScaleAndOffset) {
+  for (const auto kind : {LossKind::kL1, LossKind::kMse, LossKind::kNormInNorm, LossKind::kLinearity}) {
+    const LossOptions options{.loss = kind};
+    const auto as_they_are = score_loss(predictions(), labels(), options).item<double>();
+    const auto scaled = score_loss(predictions() * 0.1 + 3, labels(), options).item<double>();
+    EXPECT_EQ(std::abs(as_they_are - scaled) < 1e-6, scale_free(kind)) << static_cast<int>(kind);
+  }
+}
+
+TEST(OutputsLoss, WeighsTheOutputsBesideTheScore) {
+  const LossOptions options{.loss = LossKind::kL1, .side_weight = 0.25};
+  const auto m = labels();
+  const auto outputs = torch::stack({m + 4, m - 2, m + 1}, 1);  // the last column is the score
+  EXPECT_NEAR(outputs_loss(outputs, m, options).item<double>(), 1 + 0.25 * (4 + 2), 1e-12);
+  EXPECT_NEAR(outputs_loss((m + 3).unsqueeze(1), m, options).item<double>(), 3.0, 1e-12);
 }
 
 }  // namespace

@@ -210,6 +210,35 @@ TEST(Regulariser, RelativePenaltyIgnoresTheScoreScaleAbsoluteDoesNot) {
   }
 }
 
+// Scores 1, 5 and labels 20, 50: standard deviations 2 and 15. D = 3, -4, so mean D^2 / 2 = 6.25.
+TEST(Regulariser, AnAbsolutePenaltyInPointsIsThatOfTheCalibratedScore) {
+  const NormEstimate values{torch::tensor({3.0, -4.0}, torch::kFloat64), torch::tensor({1.0, 5.0}, torch::kFloat64)};
+  LabelContext labels{.points_per_label = 4, .mos = torch::tensor({20.0, 50.0}, torch::kFloat64)};
+  RegulariserOptions options;
+  EXPECT_DOUBLE_EQ(penalty_of(values, options, labels).item<double>(), 6.25 * 16);
+  options.score_unit = ScoreUnit::kLabel;
+  EXPECT_DOUBLE_EQ(penalty_of(values, options, labels).item<double>(), 6.25);
+  labels.scale_free = true;
+  EXPECT_DOUBLE_EQ(penalty_of(values, options, labels).item<double>(), 6.25);
+  options.score_unit = ScoreUnit::kPoints;
+  EXPECT_NEAR(penalty_of(values, options, labels).item<double>(), 6.25 * 16 * 7.5 * 7.5, 0.01);  // 15 / 2 = 7.5
+}
+
+TEST(Regulariser, WithAScaleFreeLossAPenaltyInPointsIgnoresTheScoreScale) {
+  const auto network = tiny_network();
+  const auto x = tiny_input();
+  const NetworkFn scaled = [&](const torch::Tensor& input) { return 10.0 * network->forward(input); };
+  const LabelContext labels{
+      .points_per_label = 4, .scale_free = true, .mos = torch::tensor({20.0, 50.0, 70.0}, torch::kFloat64)};
+  for (const auto gradient : kGradients) {
+    const auto options = nt(gradient);
+    EXPECT_NEAR((penalty_of(estimate(scaled, x, options), options, labels) /
+                 penalty_of(estimate(function_of(*network), x, options), options, labels))
+                    .item<double>(),
+                1.0, 1e-4);
+  }
+}
+
 TEST(LambdaAt, GrowsLinearlyOverTheRamp) {
   RegulariserOptions options;
   options.lambda = 0.5;

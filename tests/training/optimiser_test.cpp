@@ -70,12 +70,44 @@ TEST(Optimiser, StepsAsTorchsAdamInPython) {
   }
 }
 
-/// Four epochs of two steps; with `restart_at` the optimiser is rebuilt from its saved state before that epoch, as
-/// --resume does.
-Values run(OptimiserQuirks quirks, std::int64_t restart_at) {
+// The same with o = torch.optim.SGD([...], lr=.01, momentum=.9, weight_decay=.05).
+const std::array<Values, 3> kTorchSgd = {{{0.498750001F, -0.297850013F, 0.964999974F, 1.99000001F},
+                                          {0.501375616F, -0.296266079F, 0.908674955F, 1.98105001F},
+                                          {0.500988007F, -0.297692418F, 0.903439045F, 1.90308976F}}};
+
+TEST(Optimiser, StepsAsTorchsSgdInPython) {
   Small network;
   auto options = options_of_golden();
-  options.quirks = quirks;
+  options.algorithm = Algorithm::kSgd;
+  Optimiser optimiser(network, options);
+  optimiser.set_rates({0.01, 0.1});
+  for (std::size_t i = 0; i < kGradients.size(); ++i) {
+    step(network, optimiser, kGradients[i]);
+    const auto values = network.values();
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      EXPECT_NEAR(values[k], kTorchSgd[i][k], 2e-7) << "step " << i << " value " << k;
+    }
+  }
+}
+
+TEST(Optimiser, HeadAloneLearnsWhereTheTrunkIsNotTrainable) {
+  Small network;
+  auto options = options_of_golden();
+  options.trainable = Trainable::kHead;
+  Optimiser optimiser(network, options);
+  EXPECT_FALSE(network.trunk.requires_grad());
+  EXPECT_TRUE(network.head.requires_grad());
+  optimiser.set_rates({0.01, 0.1});
+  step(network, optimiser, kGradients[0]);
+  EXPECT_EQ(network.values()[0], 0.5F);
+  EXPECT_EQ(network.values()[1], -0.3F);
+  EXPECT_NEAR(network.values()[2], kTorch[0][2], 2e-7);
+}
+
+/// Four epochs of two steps; with `restart_at` the optimiser is rebuilt from its saved state before that epoch, as
+/// --resume does.
+Values run(const OptimiserSection& options, std::int64_t restart_at) {
+  Small network;
   auto optimiser = std::make_unique<Optimiser>(network, options);
   for (std::int64_t epoch = 0; epoch < 4; ++epoch) {
     if (epoch == restart_at) {
@@ -93,9 +125,13 @@ Values run(OptimiserQuirks quirks, std::int64_t restart_at) {
 }
 
 TEST(Optimiser, ContinuesBitForBitFromItsState) {
-  for (const auto quirks : {OptimiserQuirks::kNone, OptimiserQuirks::kOfficial}) {
+  auto sgd = options_of_golden();
+  sgd.algorithm = Algorithm::kSgd;
+  auto official = options_of_golden();
+  official.quirks = OptimiserQuirks::kOfficial;
+  for (const auto& options : {options_of_golden(), sgd, official}) {
     for (const std::int64_t restart : {1, 2, 3}) {
-      EXPECT_EQ(run(quirks, restart), run(quirks, -1)) << "before epoch " << restart;
+      EXPECT_EQ(run(options, restart), run(options, -1)) << "before epoch " << restart;
     }
   }
 }
@@ -178,6 +214,23 @@ TEST(Schedule, ConstantStepAndCosine) {
     const auto rates = rates_at(options, run, epoch, step, 10);
     EXPECT_NEAR(rates.trunk, expected, 1e-12) << epoch << " " << step;
     EXPECT_NEAR(rates.head, 4 * expected, 1e-12);
+  }
+}
+
+// torch.optim.lr_scheduler.CosineAnnealingLR(T_max=50, eta_min=0), stepped 150 times (torch 1.13.1, Python).
+TEST(Schedule, CosineCycleGoesOnAsPyTorchsDoesBeyondItsEnd) {
+  OptimiserSection options;
+  options.lr = 1.0;
+  options.schedule = ScheduleKind::kCosineCycle;
+  options.cycle_steps = 50;
+  struct Case {
+    std::int64_t step;
+    double expected;
+  };
+  for (const auto& [step, expected] :
+       {Case{0, 1.0}, Case{10, 0.9045084971874737}, Case{49, 0.0009866357858642205}, Case{50, 0.0},
+        Case{60, 0.0954915028125261}, Case{75, 0.5}, Case{100, 1.0}, Case{125, 0.5}, Case{150, 0.0}}) {
+    EXPECT_NEAR(rates_at(options, {}, step / 40, step % 40, 40).trunk, expected, 1e-12) << step;
   }
 }
 

@@ -23,7 +23,7 @@ class RecipeFile : public ::steadyiqa::testing::TempFolder {
 TEST_F(RecipeFile, SurvivesTheWayThroughToml) {
   Recipe recipe;
   recipe.model = {.name = "compact", .backbone = "", .init = "a \"quoted\" \\ päth.safetensors"};
-  recipe.data = {.crop = 64, .crops_per_image = 3, .batch = 7, .flip = false};
+  recipe.data = {.crop = 64, .crops_per_image = 3, .batch = 7, .flip = data::Flip::kNone};
   recipe.optimiser.lr = 1.0 / 3.0;
   recipe.optimiser.weight_decay = 1e-30;
   recipe.optimiser.schedule = ScheduleKind::kCosine;
@@ -67,7 +67,7 @@ TEST_F(RecipeFile, AnUnknownNameIsAnErrorThatSaysWhereAndNamesTheNearest) {
         {"run = 3\n", "recipe.toml: 'run' must be a table", ""},
         {"[run]\nselect = \"best\"\n", "recipe.toml [run]: select", "test"},
         {"[data]\nbatch = 0\n", "recipe.toml [data]: batch", ""},
-        {"[data]\nflip = \"yes\"\n", "recipe.toml [data]: flip", ""},
+        {"[data]\nflip = \"diagonal\"\n", "recipe.toml [data]: flip", ""},
         {"[data\n", "recipe.toml:1", ""}}) {
     Recipe recipe;
     const auto message = error_message(ErrorKind::kUsage, [&] { apply_recipe_file(recipe, write(text)); });

@@ -19,7 +19,7 @@ namespace steadyiqa::testing {
 inline training::Recipe tiny_recipe() {
   training::Recipe recipe;
   recipe.model.name = "compact";
-  recipe.data = {.crop = kTinyCrop, .crops_per_image = 2, .batch = 8, .flip = true};
+  recipe.data = {.crop = kTinyCrop, .crops_per_image = 2, .batch = 8};
   recipe.optimiser.lr = 3e-3;
   recipe.optimiser.head_ratio = 1;
   recipe.optimiser.weight_decay = 0;
