@@ -104,5 +104,7 @@ Command add_train(CLI::App& app);
 Command add_score(CLI::App& app);
 Command add_evaluate(CLI::App& app);
 Command add_doctor(CLI::App& app);
+Command add_inspect(CLI::App& app);
+Command add_convert(CLI::App& app);
 
 }  // namespace steadyiqa::cli

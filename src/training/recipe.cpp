@@ -9,7 +9,7 @@ const FieldTable<ModelSection>& model_fields() {
   static const FieldTable<M> kFields = {
       field("name", &M::name, {.help = "model of the catalogue"}),
       field("backbone", &M::backbone, {.help = "trunk; empty = the paper's"}),
-      field("init", &M::init, {.help = "safetensors file to start from: a pretrained trunk, or a model file"}),
+      field("init", &M::init, {.help = "file to start from: a pretrained trunk (several: commas between), or a model"}),
   };
   return kFields;
 }

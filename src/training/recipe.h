@@ -17,7 +17,7 @@ namespace steadyiqa::training {
 struct ModelSection {
   std::string name = "hyperiqa";
   std::string backbone{};  ///< "" = the paper's
-  std::string init{};      ///< safetensors file to start from: pretrained trunk or model file, "" = none
+  std::string init{};      ///< files to start from, commas between: pretrained trunks or a model, "" = none
 };
 
 struct DataSection {

@@ -50,7 +50,7 @@ models::Scorer make_scorer(const Recipe& recipe, const data::Dataset& train) {
     whole_model = checkpoint::load_initial(*network, recipe.model.init) == checkpoint::Initial::kModel;
   } else if (!network->trunk_prefix().empty()) {
     log_warning(
-        "no pretrained trunk (--init FILE.safetensors): '{}' starts from random weights and will learn far less",
+        "no pretrained trunk (--init FILE): '{}' starts from random weights and will learn far less",
         recipe.model.name);
   }
   if (recipe.optimiser.bias_to_mean && !whole_model) {
