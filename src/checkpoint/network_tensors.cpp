@@ -90,12 +90,10 @@ Initial load_one(models::Network& network, const std::string& path) {
     named.insert_or_assign(own_name(detected ? detected->origin : Origin::kAuthors, name), tensor);
   }
   const auto own = network_tensors(network);
-  // A whole model has the tensors that a part lacks: more than half of the network's names are there.
-  const auto known =
-      std::count_if(own.begin(), own.end(), [&](const auto& entry) { return named.contains(entry.first); });
-  const bool whole = file.info.metadata.contains(kModelMetadata) || (detected && !detected->model.empty()) ||
-                     2 * static_cast<std::size_t>(known) > own.size();
-  if (whole) {
+  const bool all_there = std::all_of(own.begin(), own.end(), [&](const auto& entry) {
+    return named.contains(entry.first) || is_optional(entry.first);
+  });
+  if (all_there || file.info.metadata.contains(kModelMetadata) || (detected && !detected->model.empty())) {
     set_network_tensors(network, named, path);
     return Initial::kModel;
   }
@@ -149,7 +147,8 @@ void set_network_tensors(models::Network& network, const TensorMap& tensors, con
 }
 
 Initial load_initial(models::Network& network, const std::string& files) {
-  if (std::filesystem::exists(files)) {  // its name may hold a comma
+  std::error_code error;
+  if (std::filesystem::exists(files, error)) {  // its name may hold a comma
     return load_one(network, files);
   }
   auto result = Initial::kTrunk;

@@ -178,6 +178,14 @@ class Walker {
     return path;
   }
 
+  /// The legacy container names a module's class in a persistent id: ('module', class, file, source).
+  [[nodiscard]] const std::string& class_name(const PickleNode& object) const {
+    const auto* maker = &pickle_.at(object.items[0]);
+    if (maker->kind == PickleKind::kPersistent && pickle_.at(maker->items[0]).items.size() > 1) {
+      maker = &pickle_.at(pickle_.at(maker->items[0]).items[1]);
+    }
+    return maker->text;
+  }
   void put_scalar(const std::string& name, json value) {
     spend_text(name.size() + (value.is_string() ? value.get_ref<const std::string&>().size() : 0));
     contents_.scalars[name] = std::move(value);
@@ -189,7 +197,7 @@ class Walker {
     const bool named = node.kind == PickleKind::kGlobal || node.kind == PickleKind::kObject;
     auto what = std::string(kKinds.at(static_cast<std::size_t>(node.kind)));
     if (named) {
-      what += " " + (node.kind == PickleKind::kGlobal ? node : pickle_.at(node.items[0])).text;
+      what += " " + (node.kind == PickleKind::kGlobal ? node.text : class_name(node));
     }
     spend_text(name.size() + what.size());
     contents_.others[name] = what;
@@ -245,7 +253,7 @@ class Walker {
     if (tensor) {
       put_tensor(own_name, std::move(*tensor));
     } else if (is_module(ref)) {
-      contents_.wrapping.push_back(pickle_.at(node.items[0]).text + " object");
+      contents_.wrapping.push_back(class_name(node) + " object");
       spend_text(contents_.wrapping.back().size());
       module(ref, name, depth);
     } else if (const auto value = scalar(ref)) {

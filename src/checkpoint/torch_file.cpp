@@ -232,6 +232,10 @@ void read_views(const StorageSource& source, const std::map<std::string, StoredT
 
 bool looks_like_torch_file(const std::filesystem::path& path) {
   const auto start = first_bytes(RandomAccessFile(path), kLegacyMagic.size());
+  // A safetensors header of 640 bytes begins as a pickle does; its length has zeros and a brace behind it.
+  if (start.size() > 8 && start[8] == '{' && start.substr(4, 4) == std::string(4, '\0')) {
+    return false;
+  }
   // A bare pickle (0x80, protocol) as well, so that it gets this reader's message.
   return start.rfind(kZipStart, 0) == 0 || start.rfind("PK\x05\x06", 0) == 0 ||
          (start.size() > 1 && start[0] == kLegacyMagic[0] && start[1] >= 2 && start[1] <= 5);

@@ -19,7 +19,9 @@ namespace steadyiqa::checkpoint {
 namespace {
 
 using steadyiqa::testing::error_message;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using testing::legacy_file;
 using testing::pickled_integer;
 using testing::pickled_text;
@@ -137,6 +139,35 @@ std::vector<std::string> sample_names() {
 INSTANTIATE_TEST_SUITE_P(Samples, TorchSample, ::testing::ValuesIn(sample_names()),
                          [](const auto& info) { return info.param; });
 
+TEST(TorchFile, TheWrappingIsTold) {
+  const auto wrapping = [](const char* name) { return inspect_checkpoint(samples() / name).wrapping; };
+  EXPECT_THAT(wrapping("ordered_zip.pth"), IsEmpty());
+  EXPECT_THAT(wrapping("model_legacy.pth"), ElementsAre("['model']"));
+  EXPECT_THAT(wrapping("ema_zip.pth"), ElementsAre("['params_ema']"));
+  EXPECT_THAT(wrapping("nested_zip.pth"), ElementsAre("['state_dict']", "['net']"));
+  EXPECT_THAT(wrapping("prefixes_zip.pth"), ElementsAre("['model_state_dict']", "module.", "model."));
+  const std::string parallel = "torch.nn.parallel.data_parallel.DataParallel object";
+  EXPECT_THAT(wrapping("module_zip.pth"), ElementsAre(parallel, "module."));
+  EXPECT_THAT(wrapping("module_legacy.pth"), ElementsAre(parallel, "module."));
+  EXPECT_EQ(inspect_checkpoint(samples() / "model_legacy.pth").others.at("optimizer"), "dict");
+}
+
+TEST(TorchFile, ASafetensorsFileWithAHeaderThatBeginsAsAPickleIsRead) {
+  const auto path = std::filesystem::path(::testing::TempDir()) / fmt::format("steadyiqa_640_{}", getpid());
+  SafetensorsFile file;
+  file.tensors["w"] = torch::ones({2});
+  file.metadata["pad"] = "";
+  const auto size = [&] { return std::to_integer<int>(serialize_safetensors(file)[1]) * 256; };
+  while (size() < 512) {
+    file.metadata["pad"] += ' ';
+  }
+  file.metadata["pad"] += std::string(128, ' ');
+  write_safetensors(path, file);
+  EXPECT_EQ(read_text_file(path).substr(0, 2), "\x80\x02");
+  EXPECT_EQ(read_checkpoint(path).info.container, "safetensors");
+  std::filesystem::remove(path);
+}
+
 class HostileFile : public steadyiqa::testing::TempFolder {
  protected:
   [[nodiscard]] Checkpoint read(const std::string& bytes) const {
@@ -209,7 +240,7 @@ TEST_F(HostileFile, StoragesThatDoNotFitAreRefused) {
 TEST_F(HostileFile, NestedAndSharedValuesEndAtALimit) {
   EXPECT_THAT(message(legacy_file("]q\1h\1a")), HasSubstr("nests too deep"));  // holds itself
   EXPECT_THAT(message(legacy_file(std::string(900, ']') + std::string(899, 'a'))), HasSubstr("nests too deep"));
-  std::string laughs = "N\x85q\1";  // each level names the one below twice: 2^40 values
+  std::string laughs = ")q\1";  // each level names the one below twice: 2^40 values
   for (int i = 0; i < 40; ++i) {
     laughs += "h\1h\1\x86q\1";
   }
