@@ -44,12 +44,11 @@ ZipArchive::ZipArchive(const std::filesystem::path& path) : path_(path.string())
     if (!known) {
       fail_input("{}: member {} of the archive cannot be read", path_, i);
     }
-    if (info.comp_method != ZIP_CM_STORE ||
-        ((info.valid & ZIP_STAT_ENCRYPTION_METHOD) != 0 && info.encryption_method != ZIP_EM_NONE)) {
-      fail_input("{}: member {} is compressed or encrypted; torch.save stores its members as they are", path_,
-                 shown(info.name));
-    }
-    if (info.size > file_size) {
+    const bool stored = info.comp_method == ZIP_CM_STORE &&
+                        ((info.valid & ZIP_STAT_ENCRYPTION_METHOD) == 0 || info.encryption_method == ZIP_EM_NONE);
+    if (!stored) {
+      packed_.insert(info.name);
+    } else if (info.size > file_size) {
       fail_input("{}: member {} of {} bytes does not fit the file of {} bytes", path_, shown(info.name), info.size,
                  file_size);
     }
@@ -63,6 +62,10 @@ std::uint64_t ZipArchive::size(const std::string& name) const {
   const auto found = sizes_.find(name);
   if (found == sizes_.end()) {
     fail_input("{}: the archive has no member {}", path_, shown(name));
+  }
+  if (packed_.contains(name)) {
+    fail_input("{}: member {} is compressed or encrypted; torch.save stores its members as they are", path_,
+               shown(name));
   }
   return found->second;
 }

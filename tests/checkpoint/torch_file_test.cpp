@@ -42,7 +42,8 @@ std::string described(const Checkpoint& file) {
                         list.empty() ? "" : " ", list);
   }
   for (const auto& [name, value] : file.info.scalars) {
-    text += fmt::format("{} = {}\n", name, value.dump());
+    // A damaged text may be no UTF-8.
+    text += fmt::format("{} = {}\n", name, value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   }
   return text;
 }
@@ -98,7 +99,6 @@ TEST_P(TorchSample, LoadsWhatTorchSaved) {
   }
 }
 
-// 200 loads of a damaged file take about a tenth of a second.
 TEST_P(TorchSample, TruncatedFilesAreErrors) {
   const auto whole = read_text_file(path());
   for (std::size_t i = 0; i < 200; ++i) {
@@ -107,7 +107,7 @@ TEST_P(TorchSample, TruncatedFilesAreErrors) {
   }
 }
 
-// 1,000 loads: half a second.
+// Slower than other tests: 1,000 files are written and loaded, each through the file system as a user's would be.
 TEST_P(TorchSample, FlippedBytesAreErrorsOrLoad) {
   const auto whole = read_text_file(path());
   Rng rng(derive_seed(7, GetParam(), 0));
@@ -209,7 +209,7 @@ TEST_F(HostileFile, ViewsBeyondTheirStorageAreRefused) {
   EXPECT_THAT(of_view(4, "K\1", "K\1"), HasSubstr("reach beyond"));
   EXPECT_THAT(of_view(0, "K\3", big), HasSubstr("reach beyond"));
   EXPECT_THAT(of_view(0, "K\3K\3", big + big), HasSubstr("reach beyond"));
-  EXPECT_THAT(of_view(0, big + big, "K\0K\0"), HasSubstr("make no tensor"));
+  EXPECT_THAT(of_view(0, big + big, "K\1K\1"), HasSubstr("make no tensor"));
   EXPECT_THAT(of_view(0, "K\2K\2", "K\1"), HasSubstr("make no tensor"));
   EXPECT_THAT(of_view(0, pickled_integer(-1), "K\1"), HasSubstr("no number of 0 or more"));
   EXPECT_THAT(of_view(0, "N", "K\1"), HasSubstr("no number of 0 or more"));
