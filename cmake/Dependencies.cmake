@@ -14,6 +14,7 @@ pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 find_package(pugixml REQUIRED)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 find_package(Threads REQUIRED)
+find_package(ZLIB REQUIRED)
 
 # libtorch as one SYSTEM target.
 add_library(steadyiqa_torch INTERFACE)

@@ -36,6 +36,7 @@ class Descriptor {
   Descriptor& operator=(Descriptor&&) = delete;
   [[nodiscard]] int get() const { return number_; }
   [[nodiscard]] bool is_open() const { return number_ >= 0; }
+  void release() { number_ = -1; }
   /// Closes now, to learn of errors that only show then.
   [[nodiscard]] bool close_now() { return ::close(std::exchange(number_, -1)) == 0; }
 
@@ -66,30 +67,12 @@ class TemporaryFile {
 /// Bytes or text, read to the end.
 template <class Buffer>
 Buffer read_all(const fs::path& path, std::uint64_t max_bytes) {
-  // Without O_NONBLOCK, opening a pipe that nobody writes to would hang.
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  struct stat info {};
-  if (!file.is_open() || ::fstat(file.get(), &info) != 0) {
-    fail_errno(path, "open");
+  const RandomAccessFile file(path);
+  if (file.size() > max_bytes) {
+    fail_input("{}: {} bytes is more than the limit of {}", path.string(), file.size(), max_bytes);
   }
-  if (!S_ISREG(info.st_mode)) {
-    fail_input("{}: not a regular file", path.string());
-  }
-  if (static_cast<std::uint64_t>(info.st_size) > max_bytes) {
-    fail_input("{}: {} bytes is more than the limit of {}", path.string(), info.st_size, max_bytes);
-  }
-  Buffer buffer(static_cast<std::size_t>(info.st_size), {});
-  std::size_t done = 0;
-  while (done < buffer.size()) {
-    const ssize_t count = ::read(file.get(), buffer.data() + done, buffer.size() - done);
-    if (count < 0 && errno != EINTR) {
-      fail_errno(path, "read");
-    }
-    if (count == 0) {
-      fail_input("{}: shrank while it was read", path.string());
-    }
-    done += static_cast<std::size_t>(std::max<ssize_t>(count, 0));
-  }
+  Buffer buffer(static_cast<std::size_t>(file.size()), {});
+  file.read(0, std::as_writable_bytes(std::span(buffer)));
   return buffer;
 }
 
@@ -119,6 +102,38 @@ fs::path temporary_name(const fs::path& folder) {
 }
 
 }  // namespace
+
+// Without O_NONBLOCK, opening a pipe that nobody writes to would hang.
+RandomAccessFile::RandomAccessFile(const fs::path& path)
+    : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)), size_(0) {
+  Descriptor guard(descriptor_);
+  struct stat info {};
+  if (!guard.is_open() || ::fstat(descriptor_, &info) != 0) {
+    fail_errno(path, "open");
+  }
+  if (!S_ISREG(info.st_mode)) {
+    fail_input("{}: not a regular file", path.string());
+  }
+  size_ = static_cast<std::uint64_t>(info.st_size);
+  guard.release();
+}
+
+RandomAccessFile::~RandomAccessFile() { ::close(descriptor_); }
+
+void RandomAccessFile::read(std::uint64_t offset, std::span<std::byte> into) const {
+  while (!into.empty()) {
+    const ssize_t count = ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno != EINTR) {
+      fail_errno(path_, "read");
+    }
+    if (count == 0) {
+      fail_input("{}: it ends too early, or shrank while it was read", path_.string());
+    }
+    const auto done = static_cast<std::size_t>(std::max<ssize_t>(count, 0));
+    into = into.subspan(done);
+    offset += done;
+  }
+}
 
 std::vector<std::byte> read_file(const fs::path& path, std::uint64_t max_bytes) {
   return read_all<std::vector<std::byte>>(path, max_bytes);

@@ -17,6 +17,27 @@ namespace steadyiqa {
                                                std::uint64_t max_bytes = 1ULL << 32U);
 [[nodiscard]] std::string read_text_file(const std::filesystem::path& path, std::uint64_t max_bytes = 1ULL << 28U);
 
+/// Reads chosen parts of a regular file. Throws Error(kInput) naming the path.
+class RandomAccessFile {
+ public:
+  explicit RandomAccessFile(const std::filesystem::path& path);
+  ~RandomAccessFile();
+  RandomAccessFile(const RandomAccessFile&) = delete;
+  RandomAccessFile& operator=(const RandomAccessFile&) = delete;
+  RandomAccessFile(RandomAccessFile&&) = delete;
+  RandomAccessFile& operator=(RandomAccessFile&&) = delete;
+
+  /// When it was opened.
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  /// Fills `into` from there on; an error when the file ends before.
+  void read(std::uint64_t offset, std::span<std::byte> into) const;
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_;
+  std::uint64_t size_;
+};
+
 /// Writes to a temporary file in the same folder, fsyncs it, renames it over `path`, fsyncs the folder:
 /// readers see the old file or the new one, never a part. Creates parent folders. Throws Error(kInput).
 void write_file_atomic(const std::filesystem::path& path, std::span<const std::byte> bytes);

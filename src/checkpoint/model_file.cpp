@@ -12,19 +12,6 @@
 namespace steadyiqa::checkpoint {
 namespace {
 
-constexpr const char* kMetadataKey = "steadyiqa";
-constexpr std::size_t kNamesShown = 3;
-
-std::string some_of(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < names.size() && i < kNamesShown; ++i) {
-    text += (i == 0 ? "" : ", ") + names[i];
-  }
-  return names.size() > kNamesShown ? text + ", ..." : text;
-}
-
-std::string shape_text(const torch::Tensor& tensor) { return fmt::format("[{}]", fmt::join(tensor.sizes(), ",")); }
-
 nlohmann::json to_json(const std::optional<models::NativeScale>& native) {
   if (!native) {
     return nullptr;
@@ -128,128 +115,69 @@ models::ScorerOptions options_from(const nlohmann::json& json, const std::string
   return options;
 }
 
+/// The model that our own metadata describe.
+LoadedModel own_model(nlohmann::json json, const TensorMap& tensors, const std::filesystem::path& path) {
+  const auto where = path.string();
+  const auto& written = json.at("format");
+  const std::int64_t format = written.is_number_integer() ? written.get<std::int64_t>() : 0;
+  if (format < 1) {
+    fail_input("{}: broken '{}' metadata: its format is no positive integer", where, kModelMetadata);
+  }
+  if (format > kModelFormat) {
+    fail_input("{}: written by a newer SteadyIQA (format {}, this one reads {})", where, format, kModelFormat);
+  }
+  if (format == 1) {
+    upgrade_from_1(json);
+  }
+  auto options = options_from(json, where);
+  auto network = models::make_network(options.model, options.backbone, options.swin_scale);
+  set_network_tensors(*network, tensors, where);
+  Provenance provenance{json.value("recipe", nlohmann::json::object()),
+                        json.value("training", nlohmann::json::object())};
+  return {models::Scorer(std::move(network), std::move(options)), std::move(provenance), sha256_file(path)};
+}
+
 }  // namespace
 
-TensorMap network_tensors(const models::Network& network) {
-  TensorMap tensors;
-  for (auto& [name, tensor] : models::state_entries(network)) {
-    tensors.emplace(name, tensor.detach());
-  }
-  return tensors;
-}
-
-void set_network_tensors(models::Network& network, const TensorMap& tensors, const std::string& where) {
-  torch::NoGradGuard no_grad;
-  std::vector<std::string> missing;
-  std::vector<std::string> mismatched;
-  std::vector<std::string> unexpected;
-  const auto own = network_tensors(network);
-  for (const auto& [name, tensor] : own) {
-    const auto found = tensors.find(name);
-    if (found == tensors.end()) {
-      missing.push_back(name);
-    } else if (!found->second.sizes().equals(tensor.sizes())) {
-      mismatched.push_back(name + " " + shape_text(found->second) + " for " + shape_text(tensor));
-    }
-  }
-  for (const auto& [name, tensor] : tensors) {
-    if (own.count(name) == 0) {
-      unexpected.push_back(name);
-    }
-  }
-  if (!missing.empty() || !unexpected.empty() || !mismatched.empty()) {
-    fail_input("{}: not the weights of this model: {} missing ({}), {} unexpected ({}), {} of another shape ({})",
-               where, missing.size(), some_of(missing), unexpected.size(), some_of(unexpected), mismatched.size(),
-               some_of(mismatched));
-  }
-  for (const auto& [name, tensor] : tensors) {
-    if (tensor.is_floating_point() && !torch::isfinite(tensor).all().item<bool>()) {
-      fail_input("{}: tensor {} holds values that are not finite", where, name);
-    }
-    own.at(name).copy_(tensor);
-  }
-}
-
-void save_model(const std::filesystem::path& path, const models::Scorer& scorer, const Provenance& provenance) {
+SafetensorsFile model_contents(const models::Scorer& scorer, const Provenance& provenance) {
   SafetensorsFile file;
   file.tensors = network_tensors(scorer.network());
   nlohmann::json metadata = to_json(scorer.options());
   metadata["format"] = kModelFormat;
   metadata["recipe"] = provenance.recipe;
   metadata["training"] = provenance.training;
-  file.metadata[kMetadataKey] = metadata.dump();
-  write_safetensors(path, file);
+  file.metadata[kModelMetadata] = metadata.dump();
+  return file;
 }
 
-LoadedModel load_model(const std::filesystem::path& path) {
+void save_model(const std::filesystem::path& path, const models::Scorer& scorer, const Provenance& provenance) {
+  write_safetensors(path, model_contents(scorer, provenance));
+}
+
+LoadedModel load_model(const std::filesystem::path& path, const ModelChoice& choice) {
+  return load_model(read_checkpoint(path), path, choice);
+}
+
+LoadedModel load_model(Checkpoint file, const std::filesystem::path& path, const ModelChoice& choice) {
   const auto where = path.string();
-  auto file = read_safetensors(path);
-  const auto entry = file.metadata.find(kMetadataKey);
-  if (entry == file.metadata.end()) {
-    fail_input("{}: a safetensors file, but not a SteadyIQA model (no '{}' metadata)", where, kMetadataKey);
-  }
   try {
-    auto json = nlohmann::json::parse(entry->second);
-    const auto& written = json.at("format");
-    const std::int64_t format = written.is_number_integer() ? written.get<std::int64_t>() : 0;
-    if (format < 1) {
-      fail_input("{}: broken '{}' metadata: its format is no positive integer", where, kMetadataKey);
+    const auto entry = file.info.metadata.find(kModelMetadata);
+    if (entry != file.info.metadata.end()) {
+      return own_model(nlohmann::json::parse(entry->second), file.tensors, path);
     }
-    if (format > kModelFormat) {
-      fail_input("{}: written by a newer SteadyIQA (format {}, this one reads {})", where, format, kModelFormat);
-    }
-    if (format == 1) {
-      upgrade_from_1(json);
-    }
-    auto options = options_from(json, where);
-    auto network = models::make_network(options.model, options.backbone, options.swin_scale);
-    set_network_tensors(*network, file.tensors, where);
-    Provenance provenance{json.value("recipe", nlohmann::json::object()),
-                          json.value("training", nlohmann::json::object())};
-    return {models::Scorer(std::move(network), std::move(options)), std::move(provenance), sha256_file(path)};
+    const auto model = identify_model(file.info, choice, where);
+    auto sha256 = sha256_file(path);
+    Provenance provenance;
+    provenance.training = {{"converted_from", {{"holds", model.what}, {"sha256", sha256}}}};
+    return {foreign_scorer(file, model, where), std::move(provenance), std::move(sha256)};
   } catch (const nlohmann::json::exception& error) {
-    fail_input("{}: broken '{}' metadata: {}", where, kMetadataKey, error.what());
+    fail_input("{}: broken '{}' metadata: {}", where, kModelMetadata, error.what());
   } catch (const Error& error) {
     // An unknown model name in a file is the file's fault, not the user's, and says which file.
     const std::string message = error.what();
     const bool named = message.rfind(one_line(where), 0) == 0;
-    throw Error(ErrorKind::kInput, named ? message : where + ": " + message);
-  }
-}
-
-Initial load_initial(models::Network& network, const std::filesystem::path& path) {
-  if (read_safetensors_header(path).metadata.count(kMetadataKey) == 0) {
-    load_trunk(network, path);
-    return Initial::kTrunk;
-  }
-  set_network_tensors(network, read_safetensors(path).tensors, path.string());
-  return Initial::kModel;
-}
-
-void load_trunk(models::Network& network, const std::filesystem::path& path) {
-  torch::NoGradGuard no_grad;
-  if (network.trunk_prefix().empty()) {
-    fail_input("{}: this model has no pretrained trunk to load", path.string());
-  }
-  const auto file = read_safetensors(path);
-  std::vector<std::string> missing;
-  std::int64_t copied = 0;
-  for (const auto& [name, tensor] : network_tensors(network)) {
-    const auto trunk_name = network.trunk_name(name);
-    if (trunk_name.empty()) {
-      continue;
-    }
-    const auto found = file.tensors.find(trunk_name);
-    if (found != file.tensors.end() && found->second.sizes().equals(tensor.sizes())) {
-      tensor.copy_(found->second);
-      ++copied;
-    } else if (name.find("num_batches_tracked") == std::string::npos) {
-      missing.push_back(trunk_name);
-    }
-  }
-  if (!missing.empty()) {
-    fail_input("{}: not this trunk's weights: {} tensors missing or of another shape ({}), {} match", path.string(),
-               missing.size(), some_of(missing), copied);
+    const bool users_fault = error.kind() == ErrorKind::kUsage && !choice.model.empty();
+    throw Error(users_fault ? ErrorKind::kUsage : ErrorKind::kInput, named ? message : where + ": " + message);
   }
 }
 

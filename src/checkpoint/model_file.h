@@ -1,6 +1,8 @@
 // Self-contained model files: a safetensors file whose metadata say everything that a score depends on.
 #pragma once
 
+#include "checkpoint/foreign_model.h"
+#include "checkpoint/network_tensors.h"
 #include "checkpoint/safetensors.h"
 #include "models/scorer.h"
 
@@ -30,22 +32,14 @@ struct LoadedModel {
 /// Network weights and buffers under their state_dict names, options and provenance in the metadata. Atomic.
 void save_model(const std::filesystem::path& path, const models::Scorer& scorer, const Provenance& provenance);
 
-/// Throws Error(kInput) that names the path for a file that is no SteadyIQA model, lacks or adds tensors, or has a
-/// wrong shape (the first of each are listed).
-[[nodiscard]] LoadedModel load_model(const std::filesystem::path& path);
+/// What save_model writes, to be put into a container.
+[[nodiscard]] SafetensorsFile model_contents(const models::Scorer& scorer, const Provenance& provenance);
 
-/// What a file to start training from held.
-enum class Initial { kTrunk, kModel };
-/// Starts training from a file: all weights of a SteadyIQA model file, or else a pretrained trunk (load_trunk).
-Initial load_initial(models::Network& network, const std::filesystem::path& path);
-
-/// Copies every tensor whose name and shape match into the trunk, e.g. features.0.0.weight into
-/// res.features.0.0.weight. Throws Error(kInput) when a trunk tensor is missing from the file or has another shape
-/// (classifier tensors of the file are ignored).
-void load_trunk(models::Network& network, const std::filesystem::path& path);
-
-/// The network's tensors by name, and the other way round (strict, errors name `where`).
-[[nodiscard]] TensorMap network_tensors(const models::Network& network);
-void set_network_tensors(models::Network& network, const TensorMap& tensors, const std::string& where);
+/// Loads a model from any container: by our own metadata where the file has them, else as a published model that its
+/// keys or `choice` tell (foreign_scorer_options says with what preprocessing). Throws Error(kInput) that names the
+/// path for a file that is neither, lacks or adds tensors, or has a wrong shape (the first of each are listed).
+[[nodiscard]] LoadedModel load_model(const std::filesystem::path& path, const ModelChoice& choice = {});
+/// The same from what was read of the file at `path`.
+[[nodiscard]] LoadedModel load_model(Checkpoint file, const std::filesystem::path& path, const ModelChoice& choice);
 
 }  // namespace steadyiqa::checkpoint

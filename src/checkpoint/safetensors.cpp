@@ -20,63 +20,10 @@
 namespace steadyiqa::checkpoint {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "safetensors data are little-endian");
-
 constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the format's own limit
-constexpr std::size_t kMaxDims = 64;                    // what libtorch's element-wise operators can take
-constexpr std::size_t kMaxTensors = 100'000;            // some 100 times the largest model here
 constexpr std::uint64_t kAlignment = 8;
 constexpr std::string_view kMetadataKey = "__metadata__";
-
-struct DtypeName {
-  std::string_view name;
-  torch::Dtype dtype;
-};
-constexpr std::array<DtypeName, 10> kDtypes{{{"F64", torch::kFloat64},
-                                             {"F32", torch::kFloat32},
-                                             {"F16", torch::kFloat16},
-                                             {"BF16", torch::kBFloat16},
-                                             {"I64", torch::kInt64},
-                                             {"I32", torch::kInt32},
-                                             {"I16", torch::kInt16},
-                                             {"I8", torch::kInt8},
-                                             {"U8", torch::kUInt8},
-                                             {"BOOL", torch::kBool}}};
-
-/// Text from a file as it may stand in a one-line message: JSON-escaped and cut to a readable length.
-std::string shown(std::string_view text) {
-  constexpr std::size_t kMaxShown = 80;
-  const bool cut = text.size() > kMaxShown;
-  const nlohmann::json value = std::string(text.substr(0, kMaxShown));
-  const std::string dumped = value.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-  return fmt::format("'{}{}'", std::string_view(dumped).substr(1, dumped.size() - 2), cut ? "..." : "");
-}
-
-std::string supported_dtypes() {
-  std::string names;
-  for (const auto& entry : kDtypes) {
-    names += names.empty() ? "" : " ";
-    names += entry.name;
-  }
-  return names;
-}
-
-/// Bytes of a tensor of that shape. Empty when the number does not fit 63 bits, whatever zeros the shape holds:
-/// strides are products over the other dimensions and would overflow as well.
-std::optional<std::uint64_t> byte_count(const std::vector<std::int64_t>& shape, torch::Dtype dtype) {
-  std::uint64_t bytes = torch::elementSize(dtype);
-  bool has_zero = false;
-  for (const std::int64_t dim : shape) {
-    has_zero = has_zero || dim == 0;
-    const auto factor = static_cast<std::uint64_t>(std::max<std::int64_t>(dim, 1));
-    if (bytes > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / factor) {
-      return std::nullopt;
-    }
-    bytes *= factor;
-  }
-  return has_zero ? 0 : bytes;
-}
 
 struct Entry {
   std::string name;
@@ -134,8 +81,9 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
       return true;
     }
     if (state_ == State::kEntry && field_ == "dtype") {
-      const auto found = std::find_if(kDtypes.begin(), kDtypes.end(), [&](const auto& d) { return d.name == value; });
-      if (found == kDtypes.end()) {
+      const auto dtypes = dtype_names();
+      const auto found = std::find_if(dtypes.begin(), dtypes.end(), [&](const auto& d) { return d.name == value; });
+      if (found == dtypes.end()) {
         fail_input("{}: tensor {}: dtype {} is not supported (supported: {})", file_, shown(entry_.name), shown(value),
                    supported_dtypes());
       }
@@ -317,10 +265,8 @@ std::string_view as_text(std::span<const std::byte> bytes) {
 torch::Tensor make_tensor(const Entry& entry, std::span<const std::byte> data, const std::string& file) {
   torch::Tensor tensor = torch::empty(entry.info.shape, torch::TensorOptions().dtype(entry.info.dtype));
   const auto bytes = data.subspan(static_cast<std::size_t>(entry.begin), static_cast<std::size_t>(tensor.nbytes()));
-  // Any other byte in a bool is undefined behaviour when it is read.
-  if (entry.info.dtype == torch::kBool &&
-      std::any_of(bytes.begin(), bytes.end(), [](std::byte b) { return std::to_integer<int>(b) > 1; })) {
-    fail_input("{}: tensor {}: a BOOL value is neither 0 nor 1", file, shown(entry.name));
+  if (entry.info.dtype == torch::kBool) {
+    require_bools(bytes, fmt::format("{}: tensor {}", file, shown(entry.name)));
   }
   if (!bytes.empty()) {
     std::memcpy(tensor.data_ptr(), bytes.data(), bytes.size());
@@ -342,9 +288,8 @@ Output make_output(const std::string& name, const torch::Tensor& tensor) {
   if (!tensor.defined()) {
     fail_input("tensor {} is undefined", shown(name));
   }
-  const auto found =
-      std::find_if(kDtypes.begin(), kDtypes.end(), [&](const auto& d) { return d.dtype == tensor.scalar_type(); });
-  if (found == kDtypes.end()) {
+  const auto* found = find_dtype(tensor.scalar_type());
+  if (found == nullptr) {
     fail_input("tensor {}: dtype {} is not supported (supported: {})", shown(name),
                torch::toString(tensor.scalar_type()), supported_dtypes());
   }

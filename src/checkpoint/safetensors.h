@@ -2,7 +2,7 @@
 // file that cannot run code when it is opened.
 #pragma once
 
-#include <torch/types.h>
+#include "checkpoint/tensor_info.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -14,18 +14,10 @@
 
 namespace steadyiqa::checkpoint {
 
-using TensorMap = std::map<std::string, torch::Tensor>;
-
 /// What a file holds. Dtypes F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL.
 struct SafetensorsFile {
   TensorMap tensors;
   std::map<std::string, std::string> metadata;
-};
-
-/// What the header says of one tensor.
-struct TensorInfo {
-  torch::Dtype dtype = torch::kFloat32;
-  std::vector<std::int64_t> shape;
 };
 
 struct SafetensorsHeader {

@@ -119,5 +119,7 @@ Command add_evaluate(CLI::App& app);
 Command add_doctor(CLI::App& app);
 Command add_models(CLI::App& app);
 Command add_data_check(CLI::App& app);
+Command add_inspect(CLI::App& app);
+Command add_convert(CLI::App& app);
 
 }  // namespace steadyiqa::cli

@@ -79,10 +79,6 @@ class Dbcnn : public Network {
   }
 
   [[nodiscard]] std::string trunk_prefix() const override { return "features"; }
-  [[nodiscard]] std::string trunk_name(const std::string& name) const override {
-    constexpr std::string_view kVgg = "features1.";
-    return name.starts_with(kVgg) ? "features." + name.substr(kVgg.size()) : "";
-  }
   [[nodiscard]] std::string output_bias() const override { return "fc.bias"; }
 
  private:

@@ -79,9 +79,6 @@ class HyperIqa : public Network {
   }
 
   [[nodiscard]] std::string trunk_prefix() const override { return "res."; }
-  [[nodiscard]] std::string trunk_name(const std::string& name) const override {
-    return name.starts_with("res.") && !name.starts_with("res.lda") ? name.substr(4) : "";
-  }
   [[nodiscard]] std::string output_bias() const override { return "fc5b_fc.bias"; }
 
  private:

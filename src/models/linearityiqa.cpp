@@ -48,7 +48,6 @@ class LinearityIqa : public Network {
  public:
   explicit LinearityIqa(std::shared_ptr<Backbone> backbone) : trunk_(std::move(backbone)) {
     const auto features = sequential_view(*trunk_);
-    renamed_ = !trunk_->named_children().contains("features");
     register_module("features", features);
     dr6_ = register_module("dr6", reduction(trunk_->channels()[2]));
     dr7_ = register_module("dr7", reduction(trunk_->channels()[3]));
@@ -70,26 +69,10 @@ class LinearityIqa : public Network {
 
   [[nodiscard]] std::int64_t least_training_batch() const override { return 2; }
   [[nodiscard]] std::string trunk_prefix() const override { return "features."; }
-  [[nodiscard]] std::string trunk_name(const std::string& name) const override {
-    if (!name.starts_with("features.")) {
-      return "";
-    }
-    if (!renamed_) {
-      return name;
-    }
-    const auto rest = name.substr(std::string("features.").size());
-    for (const auto& [index, torchvision] : kSequentialNames) {
-      if (rest.starts_with(std::string(index) + ".")) {
-        return torchvision + rest.substr(1);
-      }
-    }
-    return "";
-  }
   [[nodiscard]] std::string output_bias() const override { return "regression.bias"; }
 
  private:
   std::shared_ptr<Backbone> trunk_;  ///< its children are registered under `features`
-  bool renamed_ = false;             ///< those children have other names there than torchvision's
   nn::Sequential dr6_{nullptr}, dr7_{nullptr};
   nn::Linear regr6_{nullptr}, regr7_{nullptr}, regression_{nullptr};
 };

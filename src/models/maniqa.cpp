@@ -59,9 +59,6 @@ class Maniqa : public Network {
   }
 
   [[nodiscard]] std::string trunk_prefix() const override { return "vit."; }
-  [[nodiscard]] std::string trunk_name(const std::string& name) const override {
-    return name.starts_with("vit.") ? name.substr(4) : "";
-  }
 
  private:
   Vit vit_{nullptr};

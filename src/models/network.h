@@ -35,9 +35,6 @@ class Network : public torch::nn::Module {
   /// Parameters of the pretrained trunk (the lower learning rate) by name prefix, e.g. "res."; "" when there is no
   /// trunk.
   [[nodiscard]] virtual std::string trunk_prefix() const { return ""; }
-  /// The name of this network's tensor in a file of the pretrained trunk (torchvision's or timm's state_dict), "" for a
-  /// tensor that such a file does not hold.
-  [[nodiscard]] virtual std::string trunk_name(const std::string& /*name*/) const { return ""; }
   /// Name of the bias that is added to every score, "" when there is none: training may start it at the mean MOS.
   [[nodiscard]] virtual std::string output_bias() const { return ""; }
 };

@@ -13,7 +13,7 @@ const FieldTable<ModelSection>& model_fields() {
             {.help = "maniqa: weight of a Swin layer beside its input; 0.8, or 0.13 as in its PIPAL weights",
              .min = -100,
              .max = 100}),
-      field("init", &M::init, {.help = "safetensors file to start from: a pretrained trunk, or a model file"}),
+      field("init", &M::init, {.help = "file to start from: a pretrained trunk (several: commas between), or a model"}),
   };
   return kFields;
 }

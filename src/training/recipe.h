@@ -19,7 +19,7 @@ struct ModelSection {
   std::string name = "hyperiqa";
   std::string backbone{};                  ///< "" = the paper's
   double swin_scale = models::kSwinScale;  ///< of models that have one
-  std::string init{};  ///< safetensors file to start from: pretrained trunk or model file, "" = none
+  std::string init{};  ///< files to start from, commas between: pretrained trunks or a model, "" = none
 };
 
 /// What the network learns to put out.

@@ -74,9 +74,8 @@ models::Scorer make_scorer(const Recipe& recipe, const data::Dataset& train) {
   if (!recipe.model.init.empty()) {
     whole_model = checkpoint::load_initial(*network, recipe.model.init) == checkpoint::Initial::kModel;
   } else if (!network->trunk_prefix().empty()) {
-    log_warning(
-        "no pretrained trunk (--init FILE.safetensors): '{}' starts from random weights and will learn far less",
-        recipe.model.name);
+    log_warning("no pretrained trunk (--init FILE): '{}' starts from random weights and will learn far less",
+                recipe.model.name);
   }
   if (recipe.optimiser.bias_to_mean && !whole_model) {
     start_at_mean_label(*network, train, label_map(recipe.data.labels, train));

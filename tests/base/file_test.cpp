@@ -63,6 +63,18 @@ TEST_F(FileTest, ReadRefusesWhatIsMissingTooLargeOrNoFile) {
   EXPECT_THAT(error_message(ErrorKind::kInput, [&] { (void)read_file(folder() / "pipe"); }), HasSubstr("regular"));
 }
 
+TEST_F(FileTest, PartsOfAFileAreReadOrAnError) {
+  write_file_atomic(folder() / "f", std::string_view("0123456789"));
+  const RandomAccessFile file(folder() / "f");
+  EXPECT_EQ(file.size(), 10U);
+  std::string part(4, ' ');
+  const auto into = std::as_writable_bytes(std::span(part));
+  file.read(6, into);
+  EXPECT_EQ(part, "6789");
+  EXPECT_THAT(error_message(ErrorKind::kInput, [&] { file.read(7, into); }), HasSubstr("ends too early"));
+  EXPECT_THAT(error_message(ErrorKind::kInput, [&] { RandomAccessFile absent(folder() / "none"); }), HasSubstr("none"));
+}
+
 TEST_F(FileTest, AppendAddsWholeLines) {
   const auto path = folder() / "logs" / "run.jsonl";
   append_line(path, "one");

@@ -344,6 +344,24 @@ TEST_F(CommandLine, TrainsThenScoresWithWhatItTrained) {
   EXPECT_EQ(head.at("model").at("calibrated"), true);
 }
 
+TEST_F(CommandLine, InspectsAndConvertsCheckpoints) {
+  const auto pth = (folder() / "model.pth").string();
+  const auto converted = run_here({"convert", model(), pth});
+  ASSERT_EQ(converted.exit_code, 0) << converted.err;
+  const auto shown = run_here({"inspect", pth, "--json"});
+  ASSERT_EQ(shown.exit_code, 0) << shown.err;
+  const auto json = nlohmann::json::parse(shown.out);
+  EXPECT_EQ(json.at("container"), "PyTorch zip");
+  EXPECT_EQ(json.at("wrapping"), nlohmann::json::array({"['state_dict']"}));
+  EXPECT_EQ(json.at("tensors").at("head.2.bias"), (nlohmann::json{{"dtype", "F32"}, {"shape", {1}}}));
+  EXPECT_TRUE(json.at("metadata").contains("steadyiqa"));
+  EXPECT_NE(run_here({"inspect", model()}).out.find("container  safetensors"), std::string::npos);
+  const auto scored = run_here({"score", "--model", pth, good_image(), "--csv", "--quiet", "--threads", "1"});
+  EXPECT_EQ(scored.out, score({"--csv", good_image()}).out);
+  expect_error(run_here({"inspect", good_image()}), 2, {"good.png"});
+  expect_error(run_here({"convert", pth, folder() / "model.h5"}), 1, {"model.h5", ".safetensors"});
+}
+
 TEST_F(CommandLine, PrintConfigIsARecipeThatReadsBack) {
   const auto first = run_here({"train", "--print-config", "--lr", "0.003", "--regularizer", "nt"});
   ASSERT_EQ(first.exit_code, 0) << first.err;

@@ -44,13 +44,6 @@ TEST(Dbcnn, HasAnInputGradient) {
   expect_usable_gradient(*hash_network("dbcnn"), torch::zeros({1, 3, 32, 32}));
 }
 
-TEST(Dbcnn, NamesItsPartsOfAVggFile) {
-  const auto network = make_dbcnn();
-  EXPECT_EQ(network->trunk_name("features1.28.bias"), "features.28.bias");
-  EXPECT_EQ(network->trunk_name("features2.0.weight"), "");
-  EXPECT_EQ(network->trunk_name("fc.weight"), "");
-}
-
 TEST(Dbcnn, RefusesWhatIsTooSmall) {
   const auto network = make_dbcnn();
   EXPECT_THROW(network->forward(torch::zeros({1, 3, 15, 64})), c10::Error);

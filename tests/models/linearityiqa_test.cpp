@@ -93,15 +93,5 @@ TEST(LinearityIqa, ModesAndPrecisionReachTheTrunk) {
   EXPECT_EQ(network->forward(torch::zeros({1, 3, 64, 64}, torch::kFloat64)).scalar_type(), torch::kFloat64);
 }
 
-TEST(LinearityIqa, NamesItsPartsOfATorchvisionFile) {
-  const auto resnet = make_network("linearityiqa", "resnet18");
-  EXPECT_EQ(resnet->trunk_name("features.0.weight"), "conv1.weight");
-  EXPECT_EQ(resnet->trunk_name("features.1.running_var"), "bn1.running_var");
-  EXPECT_EQ(resnet->trunk_name("features.7.0.downsample.1.bias"), "layer4.0.downsample.1.bias");
-  EXPECT_EQ(resnet->trunk_name("dr6.0.weight"), "");
-  const auto mobilenet = make_network("linearityiqa", "mobilenet_v2");
-  EXPECT_EQ(mobilenet->trunk_name("features.18.0.weight"), "features.18.0.weight");
-}
-
 }  // namespace
 }  // namespace steadyiqa::models
