@@ -94,6 +94,13 @@ struct AttackFlags {
   TableFlags flags_;
 };
 
+struct PixelSize {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+};
+/// "HxW" in pixels, both 16 to 8192. Throws Error(kUsage).
+[[nodiscard]] PixelSize parse_size(const std::string& text);
+
 /// {"tool", "version", "command", "config"}: the head of every JSON output.
 [[nodiscard]] nlohmann::json output_head(const std::string& command, const nlohmann::json& config);
 /// Writes text to stdout; a closed pipe is an Error(kInput).
@@ -104,5 +111,6 @@ Command add_train(CLI::App& app);
 Command add_score(CLI::App& app);
 Command add_evaluate(CLI::App& app);
 Command add_doctor(CLI::App& app);
+Command add_export(CLI::App& app);
 
 }  // namespace steadyiqa::cli
