@@ -13,7 +13,7 @@
 namespace steadyiqa::cli {
 namespace {
 
-constexpr double kMaxBatch = 4096;
+constexpr double kMaxBatch = 256;  // the network is traced with as many
 
 struct ExportFlags {
   std::string model;

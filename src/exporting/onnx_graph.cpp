@@ -54,7 +54,7 @@ void set_attribute(onnx::AttributeProto& entry, const Attribute& value) {
 template <class T>
 std::string_view bytes_of(std::span<const T> values) {
   const auto bytes = std::as_bytes(values);
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};  // NOLINT: bytes as protobuf takes them
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace

@@ -76,6 +76,13 @@ Names linear(const Op& op) {
 
 // Convolution, pooling, normalisation
 
+/// One number for each side of the kernel; libtorch also takes one for all.
+Integers per_side(const Op& op, const char* argument) {
+  constexpr std::size_t kSides = 2;
+  auto numbers = op.integers(argument);
+  return numbers.size() == 1 ? Integers(kSides, numbers[0]) : numbers;
+}
+
 /// ONNX's pads: begin of each side, then end of each.
 Integers both_ends(Integers padding) {
   const auto sides = padding.size();
@@ -91,19 +98,19 @@ Names convolution(const Op& op) {
     inputs.push_back(op.input("bias"));
   }
   return {op.add("Conv", inputs,
-                 {{"strides", op.integers("stride")},
-                  {"pads", both_ends(op.integers("padding"))},
-                  {"dilations", op.integers("dilation")},
+                 {{"strides", per_side(op, "stride")},
+                  {"pads", both_ends(per_side(op, "padding"))},
+                  {"dilations", per_side(op, "dilation")},
                   {"group", op.integer("groups")}})};
 }
 
 Attributes pooling(const Op& op) {
   op.require(!op.flag("ceil_mode"), "it rounds sizes up");
-  const auto kernel = op.integers("kernel_size");
-  const auto stride = op.integers("stride");
+  const auto kernel = per_side(op, "kernel_size");
+  const auto stride = per_side(op, "stride");
   return {{"kernel_shape", kernel},
           {"strides", stride.empty() ? kernel : stride},
-          {"pads", both_ends(op.integers("padding"))}};
+          {"pads", both_ends(per_side(op, "padding"))}};
 }
 
 Names average_pool(const Op& op) {
@@ -115,7 +122,7 @@ Names average_pool(const Op& op) {
 
 Names max_pool(const Op& op) {
   auto attributes = pooling(op);
-  attributes.emplace_back("dilations", op.integers("dilation"));
+  attributes.emplace_back("dilations", per_side(op, "dilation"));
   return {op.add("MaxPool", {op.input("self")}, attributes)};
 }
 

@@ -91,13 +91,11 @@ TEST_F(ExportedScores, WholeImagesOfANetworkOfAnySize) {
   expect_scores(scorer, exported.bytes, {models::hash_pixels(4, 3, 75, 130)});
 }
 
-// Takes two seconds: a 224-pixel network is traced with five images and scored with six.
+// Takes two seconds or more: a 224-pixel network is traced with five images, scored with four, and read twice by node.
 TEST_F(ExportedScores, HyperIqaScoresAsTheScorerDoes) {
   const auto scorer = hash_scorer("hyperiqa", "mobilenet_v2", 224);
   const auto exported = export_onnx(scorer, options_of());
-  expect_scores(
-      scorer, exported.bytes,
-      {models::hash_pixels(1, 1, 224, 224), models::hash_pixels(2, 4, 224, 224), torch::full({1, 3, 224, 224}, 0.25)});
+  expect_scores(scorer, exported.bytes, {models::hash_pixels(1, 1, 224, 224), models::hash_pixels(2, 3, 224, 224)});
 }
 
 TEST_F(ExportedScores, FixedBatch) {
