@@ -199,7 +199,10 @@ class OnnxOps : public steadyiqa::testing::TempFolder {
     ASSERT_EQ(results.size(), expected.size());
     for (std::size_t i = 0; i < results.size(); ++i) {
       const auto& result = results[i].at("y");
-      ASSERT_EQ(result.sizes(), expected[i].second.sizes()) << expected[i].first;
+      if (!result.sizes().equals(expected[i].second.sizes())) {
+        ADD_FAILURE() << expected[i].first << ": " << result.sizes() << " for " << expected[i].second.sizes();
+        continue;
+      }
       // Float32 sums of up to 200 terms near 1, in another order.
       EXPECT_LT((result - expected[i].second).abs().max().item<double>(), 1e-5) << expected[i].first;
     }
