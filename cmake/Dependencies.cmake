@@ -15,6 +15,8 @@ find_package(pugixml REQUIRED)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(ONNX REQUIRED) # its messages alone: target onnx_proto
 
 # libtorch as one SYSTEM target.
 add_library(steadyiqa_torch INTERFACE)

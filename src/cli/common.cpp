@@ -8,6 +8,15 @@
 #include <cstdio>
 
 namespace steadyiqa::cli {
+namespace {
+
+/// A side in pixels, 0 for anything that is none.
+std::int64_t parse_side(std::string_view text) {
+  const double side = parse_number(text).value_or(0);
+  return side >= 16 && side <= 8192 && std::floor(side) == side ? static_cast<std::int64_t>(side) : 0;
+}
+
+}  // namespace
 
 std::string TableFlags::describe(const FieldInfo& info, const std::vector<std::string>& choices) {
   std::string text = info.help;
@@ -116,6 +125,19 @@ std::vector<attacks::AttackOptions> AttackFlags::resolve() const {
     }
   }
   return all;
+}
+
+PixelSize parse_size(const std::string& text) {
+  PixelSize size;
+  const auto cross = text.find('x');
+  if (cross != std::string::npos) {
+    size.height = parse_side(text.substr(0, cross));
+    size.width = parse_side(text.substr(cross + 1));
+  }
+  if (size.height == 0 || size.width == 0) {
+    fail_usage("--size {}: expected HxW in pixels, 16 to 8192, such as 224x224", text);
+  }
+  return size;
 }
 
 nlohmann::json output_head(const std::string& command, const nlohmann::json& config) {

@@ -107,6 +107,13 @@ struct AttackFlags {
   TableFlags flags_;
 };
 
+struct PixelSize {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+};
+/// "HxW" in pixels, both 16 to 8192. Throws Error(kUsage).
+[[nodiscard]] PixelSize parse_size(const std::string& text);
+
 /// {"tool", "version", "command", "config"}: the head of every JSON output.
 [[nodiscard]] nlohmann::json output_head(const std::string& command, const nlohmann::json& config);
 /// Writes text to stdout; a closed pipe is an Error(kInput).
@@ -121,5 +128,6 @@ Command add_models(CLI::App& app);
 Command add_data_check(CLI::App& app);
 Command add_inspect(CLI::App& app);
 Command add_convert(CLI::App& app);
+Command add_export(CLI::App& app);
 
 }  // namespace steadyiqa::cli

@@ -1,6 +1,5 @@
 #include "cli/common.h"
 
-#include "base/text.h"
 #include "evaluation/parity.h"
 #include "models/catalogue.h"
 #include "parallel/runtime.h"
@@ -59,25 +58,6 @@ nlohmann::json runtime_json(const parallel::RuntimeInfo& info) {
           {"matmul_gflops", std::round(info.matmul_gflops)}};
 }
 
-/// A side in pixels, 0 for anything that is none.
-std::int64_t parse_side(std::string_view text) {
-  const double side = parse_number(text).value_or(0);
-  return side >= 16 && side <= 8192 && std::floor(side) == side ? static_cast<std::int64_t>(side) : 0;
-}
-
-void parse_size(const std::string& text, evaluation::ParityOptions& options) {
-  const auto cross = text.find('x');
-  options.height = 0;
-  options.width = 0;
-  if (cross != std::string::npos) {
-    options.height = parse_side(text.substr(0, cross));
-    options.width = parse_side(text.substr(cross + 1));
-  }
-  if (options.height == 0 || options.width == 0) {
-    fail_usage("--size {}: expected HxW in pixels, 16 to 8192, such as 224x224", text);
-  }
-}
-
 /// The known outputs for these options, nullptr when there are none.
 const KnownOutputs* find_known(const evaluation::ParityOptions& options) {
   const auto& info = models::find_model(options.model);
@@ -128,7 +108,9 @@ bool check_known(const evaluation::ParityOptions& options, const nlohmann::json&
 int run_doctor(DoctorFlags flags) {
   parallel::configure_threads(flags.threads);
   if (!flags.size.empty()) {
-    parse_size(flags.size, flags.parity);
+    const auto size = parse_size(flags.size);
+    flags.parity.height = size.height;
+    flags.parity.width = size.width;
   }
   const auto runtime = parallel::runtime_info();
   if (flags.swin_scale && !models::find_model(flags.parity.model).has_swin_scale) {
