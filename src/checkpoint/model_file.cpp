@@ -40,6 +40,10 @@ nlohmann::json to_json(const models::ScorerOptions& options) {
                            {"range", {0, 100}},
                            {"higher_is_better", true},
                            {"native", to_json(options.scale.native)}}}};
+  if (models::find_model(options.model).has_swin_scale) {
+    json["swin_scale"] = options.swin_scale;
+  }
+  return json;
 }
 
 /// What a file of format 1 says without words: pixels as PIL decodes them, no resize, crop scores averaged.
