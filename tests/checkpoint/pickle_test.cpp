@@ -71,7 +71,7 @@ TEST(PickleReader, ReadsWhatPythonWrites) {
 
 TEST(PickleReader, LongsOfEveryLengthAreSignedLittleEndian) {
   const auto value = [](const std::string& bytes) {
-    return read("\x8a" + counted<std::uint8_t>(bytes) + ".").root_node();
+    return read(std::string("\x8a") + counted<std::uint8_t>(bytes) + ".").root_node();
   };
   EXPECT_EQ(value("").integer, 0);
   EXPECT_EQ(value("\xff").integer, -1);
@@ -84,7 +84,7 @@ TEST(PickleReader, LongsOfEveryLengthAreSignedLittleEndian) {
 TEST(PickleReader, NothingIsEverCalled) {
   const auto mark = std::filesystem::path(::testing::TempDir()) / "steadyiqa_pickle_ran";
   std::filesystem::remove(mark);
-  const auto command = "X" + counted<std::uint32_t>("touch " + mark.string());
+  const auto command = std::string("X") + counted<std::uint32_t>("touch " + mark.string());
   for (const auto& call :
        {"cos\nsystem\n" + command + "\x85R.", "cposix\nsystem\n(" + command + "tR.",
         "\x8c\x02os\x8c\x06system\x93" + command + "\x85R.", "cos\nsystem\n" + command + "\x85\x81}b."}) {
@@ -130,14 +130,14 @@ TEST(PickleReader, LengthsBeyondTheFileAreRefused) {
     EXPECT_THAT(read_message(start + "abc."), HasSubstr("ends too early"));
   }
   EXPECT_THAT(read_message("\x8b\xff\xff\xff\x7f."), HasSubstr("an integer of 2147483647 bytes"));
-  EXPECT_THAT(read_message("c" + std::string(5'000, 'a') + "\nb\n."), HasSubstr("no end within"));
+  EXPECT_THAT(read_message(std::string("c") + std::string(5'000, 'a') + "\nb\n."), HasSubstr("no end within"));
 }
 
 TEST(PickleReader, BombsEndAtTheirLimit) {
   EXPECT_THAT(read_message(std::string(5'000, '(')), HasSubstr("nests deeper than 1000"));
   EXPECT_THAT(read_message(std::string(2'000'000, 'N')), HasSubstr("stack holds more than 1000000"));
   EXPECT_THAT(read_message(std::string(2'000'000, ']')), HasSubstr("more than 500000 values"));
-  EXPECT_THAT(read_message("N" + std::string(100'000, '\x94') + std::string(500'000, '\x94')),
+  EXPECT_THAT(read_message(std::string("N") + std::string(100'000, '\x94') + std::string(500'000, '\x94')),
               HasSubstr("remembers more than"));
   // One list of 100,000 pairs, made into dict after dict.
   std::string bytes = "]q\x01(";
