@@ -137,7 +137,7 @@ std::vector<std::string> sample_names() {
   return names;
 }
 INSTANTIATE_TEST_SUITE_P(Samples, TorchSample, ::testing::ValuesIn(sample_names()),
-                         [](const auto& info) { return info.param; });
+                         [](const auto& sample) { return sample.param; });
 
 TEST(TorchFile, TheWrappingIsTold) {
   const auto wrapping = [](const char* name) { return inspect_checkpoint(samples() / name).wrapping; };
@@ -221,7 +221,7 @@ TEST_F(HostileFile, RepeatedViewsAreNoMemoryBomb) {
   EXPECT_THAT(message(legacy_file(one, 1, kFourFloats)), HasSubstr("more than twice the file's"));
   std::string many = "}(";
   for (int i = 0; i < 64; ++i) {
-    many += pickled_text("w" + std::to_string(i)) +
+    many += pickled_text(fmt::format("w{}", i)) +
             (i == 0 ? tensor_pickle(4, 0, pickled_integer(1000), pickled_integer(0)) + "q\1" : "h\1");
   }
   EXPECT_THAT(message(legacy_file(many + "u", 1, kFourFloats)), HasSubstr("more than twice the file's"));
