@@ -73,11 +73,21 @@ void configure_threads(int threads) {
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 }
 
-PlainKernels::PlainKernels() : before_(at::globalContext().userEnabledMkldnn()) {
+PlainKernels::PlainKernels()
+    : onednn_before_(at::globalContext().userEnabledMkldnn()),
+      threads_before_(at::get_num_threads()),
+      blas_threads_before_(blas_threads()) {
+  constexpr int kThreads = 2;  // of any machine: how many share a sum decides its rounding
   at::globalContext().setUserEnabledMkldnn(false);
+  at::set_num_threads(kThreads);
+  configure_blas_threads(kThreads);
 }
 
-PlainKernels::~PlainKernels() { at::globalContext().setUserEnabledMkldnn(before_); }
+PlainKernels::~PlainKernels() {
+  at::globalContext().setUserEnabledMkldnn(onednn_before_);
+  at::set_num_threads(threads_before_);
+  configure_blas_threads(blas_threads_before_);
+}
 
 torch::MemoryFormat memory_format() { return torch::MemoryFormat::ChannelsLast; }
 

@@ -22,8 +22,9 @@ void configure_threads(int threads = 0);
 /// The tensor in that layout (4-D tensors; others unchanged).
 [[nodiscard]] torch::Tensor to_layout(const torch::Tensor& tensor);
 
-/// While it lives, libtorch's own kernels run instead of oneDNN's, which differ from CPU to CPU. Finite differences
-/// magnify rounding by 1/h, so values are comparable between machines only so. Process-wide; for doctor and tests.
+/// While it lives, libtorch's own kernels run instead of oneDNN's, which differ from CPU to CPU, on two threads
+/// whatever the machine has. Finite differences magnify rounding by 1/h, so values are comparable between machines only
+/// so. Process-wide; for doctor and tests.
 class PlainKernels {
  public:
   PlainKernels();
@@ -34,7 +35,9 @@ class PlainKernels {
   PlainKernels& operator=(PlainKernels&&) = delete;
 
  private:
-  bool before_;
+  bool onednn_before_;
+  int threads_before_;
+  int blas_threads_before_;
 };
 
 /// What `doctor` prints of this machine.

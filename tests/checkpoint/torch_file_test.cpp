@@ -221,8 +221,8 @@ TEST_F(HostileFile, RepeatedViewsAreNoMemoryBomb) {
   EXPECT_THAT(message(legacy_file(one, 1, kFourFloats)), HasSubstr("more than twice the file's"));
   std::string many = "}(";
   for (int i = 0; i < 64; ++i) {
-    many += pickled_text(fmt::format("w{}", i)) +
-            (i == 0 ? tensor_pickle(4, 0, pickled_integer(1000), pickled_integer(0)) + "q\1" : "h\1");
+    many += pickled_text(fmt::format("w{}", i));
+    many += i == 0 ? tensor_pickle(4, 0, pickled_integer(1000), pickled_integer(0)) + "q\1" : std::string("h\1");
   }
   EXPECT_THAT(message(legacy_file(many + "u", 1, kFourFloats)), HasSubstr("more than twice the file's"));
 }

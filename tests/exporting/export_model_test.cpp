@@ -122,7 +122,7 @@ TEST(ExportedFile, HoldsWhatACallerMustKnow) {
   EXPECT_EQ(metadata.at("steadyiqa.model_sha256"), "abc123");
   EXPECT_EQ(metadata.at("steadyiqa.crop_side"), "64");
   EXPECT_EQ(nlohmann::json::parse(metadata.at("steadyiqa.crop_policy")),
-            (nlohmann::json{{"crops", "random"}, {"crop-count", 5}, {"crop-seed", 77}}));
+            (nlohmann::json{{"crops", "random"}, {"crop-count", 5}, {"crop-seed", 77}, {"pooling", "mean"}}));
   EXPECT_EQ(nlohmann::json::parse(metadata.at("steadyiqa.normalisation")),
             (nlohmann::json{{"mean", {0.5, 0.4, 0.3}}, {"std", {0.2, 0.25, 0.3}}}));
   EXPECT_EQ(nlohmann::json::parse(metadata.at("steadyiqa.calibration")),
