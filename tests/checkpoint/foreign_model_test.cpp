@@ -80,8 +80,12 @@ TEST_F(ForeignModel, AnAuthorsFileIsAModel) {
   const auto& options = model.scorer.options();
   EXPECT_EQ(options.model, "hyperiqa");
   EXPECT_EQ(options.backbone, "mobilenet_v2");
-  EXPECT_EQ(options.crops.count, 25);
-  EXPECT_FALSE(options.scale.calibrated);
+  // The authors' demo: squeezed to 512 x 384, ten random crops, scores on KonIQ-10k's 0-100.
+  EXPECT_EQ(options.compat, models::Compat::kOfficial);
+  EXPECT_EQ(options.input.resize, "512x384");
+  EXPECT_EQ(options.crops.count, 10);
+  EXPECT_TRUE(options.scale.calibrated);
+  EXPECT_EQ(options.scale.calibration.slope, 1);
   EXPECT_EQ(model.sha256, sha256_file(path));
   const auto own = network_tensors(model.scorer.network());
   EXPECT_EQ(own.at("conv1.0.weight").scalar_type(), torch::kFloat32);
@@ -90,7 +94,7 @@ TEST_F(ForeignModel, AnAuthorsFileIsAModel) {
   const auto converted = folder() / "converted.safetensors";
   EXPECT_THAT(convert(path, converted, {}), HasSubstr("hyperiqa on mobilenet_v2"));
   EXPECT_TRUE(torch::equal(score(converted), score(path)));
-  EXPECT_EQ(load_model(converted).scorer.options().crops.count, 25);
+  EXPECT_EQ(load_model(converted).scorer.options().crops.count, 10);
 }
 
 TEST_F(ForeignModel, WhatDoesNotFitIsCountedAndNamed) {
