@@ -19,7 +19,9 @@ std::string counted(const std::string& text) {
   return bytes + text;
 }
 
-inline std::string pickled_text(const std::string& text) { return std::string("X").append(counted<std::uint32_t>(text)); }
+inline std::string pickled_text(const std::string& text) {
+  return std::string("X").append(counted<std::uint32_t>(text));
+}
 inline std::string pickled_integer(std::int64_t value) {
   std::string bytes(sizeof(value), '\0');
   std::memcpy(bytes.data(), &value, sizeof(value));
