@@ -32,6 +32,7 @@ std::string long_label(const Evaluation& e) {
 
 bool labels_clash(const std::vector<ModelResults>& models) {
   std::vector<std::string> labels;
+  labels.reserve(models.size());
   for (const auto& model : models) {
     labels.push_back(model.label);
   }

@@ -48,6 +48,7 @@ std::vector<PlotSeries> frontier_series(std::span<const evaluation::Evaluation> 
     }
   }
   std::vector<PlotSeries> series;
+  series.reserve(kinds.size());
   for (const auto& [name, members] : kinds) {
     series.push_back(series_of(name, baselines, members));
   }

@@ -10,8 +10,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <optional>
+#include <vector>
 
 namespace steadyiqa::report {
 namespace {
@@ -54,16 +56,26 @@ std::string tick_text(double value, double step) {
   return fmt::format("{:.{}f}", std::abs(value) < step / 2 ? 0.0 : value, decimals);
 }
 
+/// The multiples of `step` from `low` to below `high`.
+std::vector<double> ticks(double low, double high, double step) {
+  std::vector<double> values;
+  const auto last = static_cast<std::int64_t>(std::ceil(high / step));
+  for (auto i = static_cast<std::int64_t>(std::ceil(low / step)); i < last; ++i) {
+    values.push_back(static_cast<double>(i) * step);
+  }
+  return values;
+}
+
 void draw_axes(cv::Mat& canvas, const PlotArea& area, const PlotText& text) {
   const cv::Scalar grid{228, 228, 228};
   const int bottom = area.top + area.height;
-  for (double x = std::ceil(area.x_min / area.x_step) * area.x_step; x < area.x_max; x += area.x_step) {
+  for (const double x : ticks(area.x_min, area.x_max, area.x_step)) {
     const cv::Point at = pixel(area, x, area.y_min);
     const std::string label = tick_text(x, area.x_step);
     cv::line(canvas, {at.x, area.top}, {at.x, bottom}, grid);
     draw_text(canvas, label, {at.x - text_pixels(label, kSmall) / 2, bottom + 18}, 80, kSmall);
   }
-  for (double y = std::ceil(area.y_min / area.y_step) * area.y_step; y < area.y_max; y += area.y_step) {
+  for (const double y : ticks(area.y_min, area.y_max, area.y_step)) {
     const cv::Point at = pixel(area, area.x_min, y);
     const std::string label = tick_text(y, area.y_step);
     cv::line(canvas, {area.left, at.y}, {area.left + area.width, at.y}, grid);
