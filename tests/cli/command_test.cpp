@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/temp_folder.h"
 #include "checkpoint/model_file.h"
+#include "cli/model_folder.h"
 #include "cli/run_here.h"
 #include "scoring/tiny_files.h"
 
@@ -20,15 +21,8 @@ using ::steadyiqa::testing::Outcome;
 using ::steadyiqa::testing::run_here;
 using ::steadyiqa::testing::tiny_files;
 
-class CommandLine : public ::steadyiqa::testing::TempFolder {
+class CommandLine : public ::steadyiqa::testing::ModelFolder {
  protected:
-  void SetUp() override {
-    TempFolder::SetUp();
-    auto scorer = testing::tiny_scorer();
-    scorer.set_scale({"MOS 0-100 of test", {20, 40}, true});
-    checkpoint::save_model(model(), scorer, {});
-  }
-  [[nodiscard]] std::string model() const { return folder() / "model.safetensors"; }
   [[nodiscard]] std::vector<std::string> score_arguments(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {"score", "--model", model(), "--quiet", "--threads", "1"});
     return arguments;

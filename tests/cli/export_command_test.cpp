@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/temp_folder.h"
 #include "checkpoint/model_file.h"
+#include "cli/model_folder.h"
 #include "cli/run_program.h"
 
 #include <gmock/gmock.h>
@@ -15,15 +16,8 @@ namespace {
 using ::steadyiqa::testing::run_program;
 using ::testing::HasSubstr;
 
-class ExportCommand : public ::steadyiqa::testing::TempFolder {
+class ExportCommand : public ::steadyiqa::testing::ModelFolder {
  protected:
-  void SetUp() override {
-    TempFolder::SetUp();
-    auto scorer = testing::tiny_scorer();
-    scorer.set_scale({"MOS 0-100 of test", {20, 40}, true});
-    checkpoint::save_model(model(), scorer, {});
-  }
-  [[nodiscard]] std::string model() const { return folder() / "model.safetensors"; }
   [[nodiscard]] std::string out() const { return folder() / "model.onnx"; }
 };
 
