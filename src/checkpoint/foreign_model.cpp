@@ -50,8 +50,31 @@ Detected identify_model(const CheckpointInfo& info, const ModelChoice& choice, c
   return model;
 }
 
-models::ScoreScale foreign_scale(const Detected& model, const std::map<std::string, nlohmann::json>& scalars) {
+stats::LabelScale parse_label_scale(const std::string& text) {
+  const auto colon = text.find(':');
+  const auto number = [&](const std::string& part) {
+    const auto value = parse_number(part);
+    if (!value || !std::isfinite(*value)) {
+      fail_usage("labels '{}' are not WORST:BEST, two numbers such as 0:100, or 100:0 of a DMOS", text);
+    }
+    return *value;
+  };
+  const double worst = number(text.substr(0, colon));
+  const double best = number(colon == std::string::npos ? "" : text.substr(colon + 1));
+  if (worst == best) {
+    fail_usage("labels '{}': the worst and the best are the same", text);
+  }
+  using enum stats::Direction;
+  return {std::min(worst, best), std::max(worst, best), worst < best ? kHigherIsBetter : kLowerIsBetter,
+          fmt::format("labels {} (worst) to {} (best)", worst, best)};
+}
+
+models::ScoreScale foreign_scale(const Detected& model, const std::map<std::string, nlohmann::json>& scalars,
+                                 const std::optional<stats::LabelScale>& labels) {
   auto native = models::find_compat(model.model, compat_of(model)).native;
+  if (labels) {
+    native = models::NativeScale{*labels};
+  }
   if (!native) {
     return {.name = model.what + "'s output, on the scale of the scores it was trained on"};
   }
@@ -67,17 +90,16 @@ models::ScoreScale foreign_scale(const Detected& model, const std::map<std::stri
   return models::scale_of(*native);
 }
 
-models::ScorerOptions foreign_scorer_options(const Detected& model,
-                                             const std::map<std::string, nlohmann::json>& scalars) {
+models::Scorer foreign_scorer(const Checkpoint& file, const Detected& model, const ModelChoice& choice,
+                              const std::string& where) {
   const auto& info = models::find_model(model.model);
   auto options =
       models::published_options(model.model, models::resolve_backbone(info, model.backbone), compat_of(model));
-  options.scale = foreign_scale(model, scalars);
-  return options;
-}
-
-models::Scorer foreign_scorer(const Checkpoint& file, const Detected& model, const std::string& where) {
-  auto options = foreign_scorer_options(model, file.info.scalars);
+  options.scale = foreign_scale(model, file.info.scalars, choice.label_scale);
+  if (choice.swin_scale && !info.has_swin_scale) {
+    fail_usage("model '{}' has no swin scale", info.name);
+  }
+  options.swin_scale = choice.swin_scale.value_or(options.swin_scale);
   auto network = models::make_network(options.model, options.backbone, options.swin_scale);
   TensorMap named;
   for (const auto& [name, tensor] : file.tensors) {

@@ -16,9 +16,10 @@ nlohmann::json to_json(const std::optional<models::NativeScale>& native) {
   if (!native) {
     return nullptr;
   }
-  return {{"name", native->name},
-          {"range", {native->min, native->max}},
-          {"higher_is_better", native->higher_is_better},
+  const auto& labels = native->labels;
+  return {{"name", labels.name},
+          {"range", {labels.min, labels.max}},
+          {"higher_is_better", labels.direction == stats::Direction::kHigherIsBetter},
           {"slope", native->line.slope},
           {"intercept", native->line.intercept}};
 }
@@ -72,10 +73,9 @@ models::ScoreScale scale_from(const nlohmann::json& json) {
   scale.calibration = {json.at("slope").get<double>(), json.at("intercept").get<double>()};
   if (const auto& native = json.at("native"); !native.is_null()) {
     const auto range = native.at("range").get<std::array<double, 2>>();
-    scale.native = {native.at("name").get<std::string>(),
-                    range[0],
-                    range[1],
-                    native.at("higher_is_better").get<bool>(),
+    const bool higher = native.at("higher_is_better").get<bool>();
+    const auto direction = higher ? stats::Direction::kHigherIsBetter : stats::Direction::kLowerIsBetter;
+    scale.native = {{range[0], range[1], direction, native.at("name").get<std::string>()},
                     {native.at("slope").get<double>(), native.at("intercept").get<double>()}};
   }
   return scale;
@@ -85,9 +85,12 @@ bool in_range(const models::ScoreScale& scale) {
   const auto finite = [](const stats::Affine& line) {
     return std::isfinite(line.slope) && std::isfinite(line.intercept);
   };
-  const bool native_ok = !scale.native || (finite(scale.native->line) && std::isfinite(scale.native->min) &&
-                                           std::isfinite(scale.native->max) && scale.native->min < scale.native->max);
-  return finite(scale.calibration) && native_ok;
+  if (!scale.native) {
+    return finite(scale.calibration);
+  }
+  const auto& labels = scale.native->labels;
+  return finite(scale.calibration) && finite(scale.native->line) && std::isfinite(labels.min) &&
+         std::isfinite(labels.max) && labels.min < labels.max;
 }
 
 models::ScorerOptions options_from(const nlohmann::json& json, const std::string& where) {
@@ -167,20 +170,24 @@ LoadedModel load_model(Checkpoint file, const std::filesystem::path& path, const
   try {
     const auto entry = file.info.metadata.find(kModelMetadata);
     if (entry != file.info.metadata.end()) {
+      if (!choice.is_empty()) {
+        fail_usage("{}: says itself what it is; a model, backbone, swin scale or labels are for files that do not",
+                   where);
+      }
       return own_model(nlohmann::json::parse(entry->second), file.tensors, path);
     }
     const auto model = identify_model(file.info, choice, where);
     auto sha256 = sha256_file(path);
     Provenance provenance;
     provenance.training = {{"converted_from", {{"holds", model.what}, {"sha256", sha256}}}};
-    return {foreign_scorer(file, model, where), std::move(provenance), std::move(sha256)};
+    return {foreign_scorer(file, model, choice, where), std::move(provenance), std::move(sha256)};
   } catch (const nlohmann::json::exception& error) {
     fail_input("{}: broken '{}' metadata: {}", where, kModelMetadata, error.what());
   } catch (const Error& error) {
     // An unknown model name in a file is the file's fault, not the user's, and says which file.
     const std::string message = error.what();
     const bool named = message.rfind(one_line(where), 0) == 0;
-    const bool users_fault = error.kind() == ErrorKind::kUsage && !choice.model.empty();
+    const bool users_fault = error.kind() == ErrorKind::kUsage && !choice.is_empty();
     throw Error(users_fault ? ErrorKind::kUsage : ErrorKind::kInput, named ? message : where + ": " + message);
   }
 }

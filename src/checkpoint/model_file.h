@@ -36,7 +36,7 @@ void save_model(const std::filesystem::path& path, const models::Scorer& scorer,
 [[nodiscard]] SafetensorsFile model_contents(const models::Scorer& scorer, const Provenance& provenance);
 
 /// Loads a model from any container: by our own metadata where the file has them, else as a published model that its
-/// keys or `choice` tell (foreign_scorer_options says with what preprocessing). Throws Error(kInput) that names the
+/// keys or `choice` tell (foreign_scorer says with what preprocessing). Throws Error(kInput) that names the
 /// path for a file that is neither, lacks or adds tensors, or has a wrong shape (the first of each are listed).
 [[nodiscard]] LoadedModel load_model(const std::filesystem::path& path, const ModelChoice& choice = {});
 /// The same from what was read of the file at `path`.

@@ -8,10 +8,14 @@ namespace {
 struct ConvertFlags {
   std::string in;
   std::string out;
-  checkpoint::ModelChoice choice;
+  checkpoint::ModelChoice choice{};
+  std::string labels;
 };
 
-int run_convert(const ConvertFlags& flags) {
+int run_convert(ConvertFlags& flags) {
+  if (!flags.labels.empty()) {
+    flags.choice.label_scale = checkpoint::parse_label_scale(flags.labels);
+  }
   const auto what = checkpoint::convert(flags.in, flags.out, flags.choice);
   print(fmt::format("{}: {}\n", one_line(flags.out), one_line(what)));
   return 0;
@@ -26,6 +30,10 @@ Command add_convert(CLI::App& app) {
   sub->add_option("OUT", flags->out, "ends in .safetensors, .pth or .pt")->required();
   sub->add_option("--model", flags->choice.model, "the model it holds (default: told by its tensors' names)");
   sub->add_option("--backbone", flags->choice.backbone, "that model's trunk");
+  sub->add_option("--swin-scale", flags->choice.swin_scale, "maniqa: 0.8 (default), or 0.13 of its PIPAL weights");
+  sub->add_option(
+      "--labels", flags->labels,
+      "WORST:BEST, the labels that it was trained on (0:100; 100:0 of a DMOS; default: the published ones')");
   sub->footer("Nothing in a file is run. A PyTorch file written here is read by torch.load(weights_only=True).");
   return {sub, [flags] { return run_convert(*flags); }};
 }

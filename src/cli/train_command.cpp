@@ -88,8 +88,11 @@ int run_train(const TrainFlags& flags) {
     json["last"] = {{"path", result.last.string()}, {"sha256", sha256_file(result.last)}};
     print(json.dump() + "\n");
   } else {
-    print(fmt::format("best: epoch {}, clean SROCC {:.4f} on the selection set -> {}\nlast: -> {}\n",
-                      result.best_epoch + 1, result.best_srocc, result.best.string(), result.last.string()));
+    const auto srocc = std::isfinite(result.best_srocc)
+                           ? fmt::format(", clean SROCC {:.4f} on the selection set", result.best_srocc)
+                           : std::string();
+    print(fmt::format("best: epoch {}{} -> {}\nlast: -> {}\n", result.best_epoch + 1, srocc, result.best.string(),
+                      result.last.string()));
   }
   return 0;
 }

@@ -86,20 +86,6 @@ Dataset read_with(const Reader& reader, const std::string& spec) {
 
 }  // namespace
 
-double LabelScale::to_0_100(double label) const {
-  const double share = 100.0 * (label - min) / (max - min);
-  return direction == Direction::kHigherIsBetter ? share : 100.0 - share;
-}
-
-std::string LabelScale::transformation() const {
-  const char* start = direction == Direction::kHigherIsBetter ? "" : "100 - ";
-  return fmt::format("{}100 * (label - {}) / ({} - {})", start, min, max, min);
-}
-
-std::string LabelScale::direction_text() const {
-  return direction == Direction::kHigherIsBetter ? "higher is better" : "lower is better";
-}
-
 std::string Dataset::digest() const {
   std::string text;
   for (const Sample& sample : samples) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "image/image.h"
+#include "stats/label_scale.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -13,21 +14,8 @@
 
 namespace steadyiqa::data {
 
-enum class Direction { kHigherIsBetter, kLowerIsBetter };
-
-/// The scale of a data set's labels.
-struct LabelScale {
-  double min = 0;
-  double max = 100;
-  Direction direction = Direction::kHigherIsBetter;
-  std::string name;  ///< where the range comes from, e.g. "livec raw MOS 3.42..92.43195"
-  /// The label on a 0-100, higher-is-better scale; outside of it for a label outside of min..max.
-  [[nodiscard]] double to_0_100(double label) const;
-  /// What to_0_100 computes, as text: "100 - 100 * (label - 0) / (1 - 0)".
-  [[nodiscard]] std::string transformation() const;
-  /// "higher is better" or "lower is better".
-  [[nodiscard]] std::string direction_text() const;
-};
+using stats::Direction;
+using stats::LabelScale;
 
 /// One rated image.
 struct Sample {

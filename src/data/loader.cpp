@@ -55,14 +55,22 @@ Batch make_batch(ImageCache& cache, const Dataset& dataset, std::span<const Crop
                  const SamplerOptions& options, std::int64_t epoch) {
   const auto n = static_cast<std::int64_t>(draws.size());
   Batch batch{torch::empty({n, 3, options.crop, options.crop}, torch::kFloat32), torch::empty({n}, torch::kFloat32)};
-  float* pixels = batch.pixels.data_ptr<float>();
   float* mos = batch.mos.data_ptr<float>();
-  const std::size_t stride = 3 * static_cast<std::size_t>(options.crop) * static_cast<std::size_t>(options.crop);
   for (std::size_t i = 0; i < draws.size(); ++i) {
     const Sample& sample = dataset.samples.at(static_cast<std::size_t>(draws[i].sample));
     const std::shared_ptr<const image::Image> image = cache.get(draws[i].sample);
     try {
-      write_planes(draw_crop(*image, options, epoch, draws[i]), pixels + i * stride);
+      const image::Image part = draw_crop(*image, options, epoch, draws[i]);
+      if (options.whole && i == 0) {
+        batch.pixels = torch::empty({n, 3, part.height, part.width}, torch::kFloat32);
+      }
+      if (part.height != batch.pixels.size(2) || part.width != batch.pixels.size(3)) {
+        fail_input(
+            "an image of {}x{} in a batch of whole ones of {}x{}: a resize to one size (input.resize) or a batch "
+            "of 1 would take both",
+            part.width, part.height, batch.pixels.size(3), batch.pixels.size(2));
+      }
+      write_planes(part, batch.pixels[static_cast<std::int64_t>(i)].data_ptr<float>());
     } catch (const Error& error) {
       fail(error.kind(), "{}: {}", sample.path.string(), error.what());
     }

@@ -48,6 +48,7 @@ enum class Flip { kNone, kHorizontal, kVertical };
 
 struct SamplerOptions {
   int crop = 224;           ///< side in pixels
+  bool whole = false;       ///< the whole image in place of a crop
   int crops_per_image = 1;  ///< each image is listed so often in an epoch (HyperIQA: 25)
   Flip flip = Flip::kHorizontal;
   double flip_probability = 0.5;
@@ -91,10 +92,11 @@ class ImageCache {
 
 /// A training batch.
 struct Batch {
-  torch::Tensor pixels;  ///< [N,3,crop,crop] in [0,1]
+  torch::Tensor pixels;  ///< [N,3,crop,crop] ([N,3,H,W] of whole images) in [0,1]
   torch::Tensor mos;     ///< [N] float32, raw labels
 };
-/// Assembles draws [first, first+size) of `order` into a batch.
+/// Assembles draws [first, first+size) of `order` into a batch. Throws Error(kInput) for images (whole ones) of
+/// different sizes.
 [[nodiscard]] Batch make_batch(ImageCache& cache, const Dataset& dataset, std::span<const CropDraw> draws,
                                const SamplerOptions& options, std::int64_t epoch);
 

@@ -20,6 +20,12 @@ image::Image enlarge(const image::Image& source, std::int64_t side) {
   return image::resize_bilinear(source, size.width, size.height);
 }
 
+image::Image random_crop(const image::Image& source, int side, Rng& rng) {
+  const auto x = static_cast<int>(rng.below(source.width - side + 1));
+  const auto y = static_cast<int>(rng.below(source.height - side + 1));
+  return image::crop(source, x, y, side, side);
+}
+
 }  // namespace
 
 std::vector<CropDraw> epoch_order(std::int64_t samples, const SamplerOptions& options, std::int64_t epoch) {
@@ -39,16 +45,14 @@ std::vector<CropDraw> epoch_order(std::int64_t samples, const SamplerOptions& op
 image::Image draw_crop(const image::Image& image, const SamplerOptions& options, std::int64_t epoch,
                        const CropDraw& draw) {
   STEADYIQA_ASSERT(options.crop >= 1 && !image.empty(), "draw_crop: crop below 1 or an empty image");
-  const bool is_small = std::min(image.width, image.height) < options.crop;
+  const bool is_small = !options.whole && std::min(image.width, image.height) < options.crop;
   const std::optional<image::Image> enlarged = is_small ? std::optional(enlarge(image, options.crop)) : std::nullopt;
   const image::Image& source = enlarged ? *enlarged : image;
 
   const std::uint64_t sample_seed =
       derive_seed(options.seed, "crop", static_cast<std::uint64_t>(epoch), static_cast<std::uint64_t>(draw.sample));
   Rng rng(derive_seed(sample_seed, "copy", static_cast<std::uint64_t>(draw.copy)));
-  const auto x = static_cast<int>(rng.below(source.width - options.crop + 1));
-  const auto y = static_cast<int>(rng.below(source.height - options.crop + 1));
-  image::Image part = image::crop(source, x, y, options.crop, options.crop);
+  image::Image part = options.whole ? image : random_crop(source, options.crop, rng);
   if (options.flip == Flip::kNone || rng.uniform() >= options.flip_probability) {
     return part;
   }

@@ -122,7 +122,8 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
     }
   });
   for (auto& evaluation : evaluations) {
-    summarise(evaluation, dataset.scale.min, dataset.scale.max);
+    const auto& native = scorer.options().scale.native;
+    summarise(evaluation, native ? native->to_0_100() : dataset.scale.line_to_0_100());
   }
   return evaluations;
 }

@@ -79,14 +79,13 @@ double mean_of_finite(std::vector<double> values) {
   return values.empty() ? std::nan("") : stats::mean(values);
 }
 
-AttackedMeasures attacked_measures(const Evaluation& e, double label_min, double label_max) {
+AttackedMeasures attacked_measures(const Evaluation& e, const stats::Affine& raw_to_0_100) {
   const auto& images = e.images;
   const auto mos = column(images, [](const auto& i) { return i.mos; });
   const auto clean = column(images, [](const auto& i) { return i.clean; });
   const auto attacked = column(images, [](const auto& i) { return i.attacked; });
-  const auto rescale = [&](double raw) { return (raw - label_min) / (label_max - label_min) * 100.0; };
-  const auto raw_clean = column(images, [&](const auto& i) { return rescale(i.clean_raw); });
-  const auto raw_attacked = column(images, [&](const auto& i) { return rescale(i.attacked_raw); });
+  const auto raw_clean = column(images, [&](const auto& i) { return raw_to_0_100(i.clean_raw); });
+  const auto raw_attacked = column(images, [&](const auto& i) { return raw_to_0_100(i.attacked_raw); });
   AttackedMeasures m;
   m.with_mos = agreement(attacked, mos);
   m.with_clean = agreement(attacked, clean);
@@ -108,7 +107,7 @@ AttackedMeasures attacked_measures(const Evaluation& e, double label_min, double
 
 }  // namespace
 
-void summarise(Evaluation& e, double label_min, double label_max) {
+void summarise(Evaluation& e, const stats::Affine& raw_to_0_100) {
   const auto mos = column(e.images, [](const auto& i) { return i.mos; });
   const auto clean = column(e.images, [](const auto& i) { return i.clean; });
   e.clean = agreement(clean, mos);
@@ -116,7 +115,7 @@ void summarise(Evaluation& e, double label_min, double label_max) {
   e.spread_raw = stats::spread(column(e.images, [](const auto& i) { return i.clean_raw; }));
   e.mean_gradient_l1 = stats::mean(column(e.images, [](const auto& i) { return i.gradient_l1; }));
   if (e.attack) {
-    e.attacked = attacked_measures(e, label_min, label_max);
+    e.attacked = attacked_measures(e, raw_to_0_100);
   }
 }
 

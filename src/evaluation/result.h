@@ -46,7 +46,7 @@ struct AttackedMeasures {
   Agreement with_mos;
   Agreement with_clean;
   stats::Robustness robustness;      ///< R on calibrated scores
-  stats::Robustness robustness_raw;  ///< R on raw scores mapped from the label scale to 0-100
+  stats::Robustness robustness_raw;  ///< R on raw scores mapped to 0-100 as the labels are
   stats::ScoreChange change;         ///< calibrated points; share_of_spread has no unit
   double mean_psnr = 0;              ///< over the images that have one, as mean_ssim; NaN when none has
   double mean_ssim = 0;
@@ -87,8 +87,9 @@ struct Evaluation {
   std::optional<AttackedMeasures> attacked;
 };
 
-/// Fills in every set-level measure from `images` (and `label_min`, `label_max`, the raw label scale).
-void summarise(Evaluation& evaluation, double label_min, double label_max);
+/// Fills in every set-level measure from `images`. `raw_to_0_100` is what raw scores stand for without calibration: of
+/// the labels that the network learned, or of the data set's.
+void summarise(Evaluation& evaluation, const stats::Affine& raw_to_0_100);
 
 /// NaN and infinity become null. With `images`, the per-image rows, too.
 [[nodiscard]] nlohmann::json to_json(const Evaluation& evaluation, bool images);

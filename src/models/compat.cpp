@@ -27,7 +27,9 @@ CropPolicy crops(CropKind kind, std::int64_t count = 1, Pooling pooling = Poolin
   return policy;
 }
 
-NativeScale scale(const std::string& name, double max) { return {.name = name, .min = 0, .max = max}; }
+NativeScale scale(const std::string& name, double max) {
+  return {.labels = {.min = 0, .max = max, .direction = stats::Direction::kHigherIsBetter, .name = name}};
+}
 
 /// Sources: SSL92/hyperIQA demo.py; zwx8981/DBCNN-PyTorch; lidq92/LinearityIQA test_demo.py with --resize;
 /// IIGROUP/MANIQA predict_one_image.py; chaofengc/IQA-PyTorch (facts only). Ours keeps aspect ratios, sees what a
@@ -100,7 +102,7 @@ void apply_compat(ScorerOptions& options, Compat compat) {
 }
 
 ScoreScale scale_of(const NativeScale& native) {
-  return {fmt::format("0-100 from {}", native.name), native.to_0_100(), true, native};
+  return {fmt::format("0-100 from {}", native.labels.name), native.to_0_100(), true, native};
 }
 
 ScorerOptions published_options(const std::string& model, const std::string& backbone, Compat origin) {

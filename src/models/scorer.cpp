@@ -62,12 +62,6 @@ const FieldTable<InputPolicy>& input_policy_fields() {
 
 image::ResizeRule resize_rule(const InputPolicy& policy) { return {image::parse_resize(policy.resize), policy.filter}; }
 
-stats::Affine NativeScale::to_0_100() const {
-  const double slope = 100.0 / (max - min) * (higher_is_better ? 1 : -1);
-  const double worst = higher_is_better ? min : max;
-  return {slope * line.slope, slope * (line.intercept - worst)};
-}
-
 std::string preprocessing_text(const ScorerOptions& options) {
   const auto input = options_to_json(options.input, input_policy_fields());
   const auto crops = options_to_json(options.crops, crop_policy_fields());
@@ -90,8 +84,9 @@ ReportedScale reported_scale(const ScorerOptions& options) {
     return {scale.name, scale.calibration};
   }
   if (scale.native) {
-    return {scale.native->name, scale.native->line, scale.native->min, scale.native->max,
-            scale.native->higher_is_better};
+    const auto& labels = scale.native->labels;
+    return {labels.name, scale.native->line, labels.min, labels.max,
+            labels.direction == stats::Direction::kHigherIsBetter};
   }
   const double unknown = std::numeric_limits<double>::quiet_NaN();
   return {"network output, on the scale of its training labels", {}, unknown, unknown, scale.calibration.slope >= 0};

@@ -5,7 +5,7 @@
 #include "image/resize.h"
 #include "models/catalogue.h"
 #include "models/crop_policy.h"
-#include "stats/robustness.h"
+#include "stats/label_scale.h"
 
 #include <torch/types.h>
 
@@ -36,15 +36,12 @@ struct InputPolicy {
 /// Whose preprocessing, pooling and score scale are in force (models/compat.h).
 enum class Compat { kOurs, kOfficial, kPyiqa };
 
-/// The scale of the labels that a network was trained on, as its authors report scores.
+/// The labels that a network was trained on.
 struct NativeScale {
-  std::string name;
-  double min = 0;
-  double max = 100;
-  bool higher_is_better = true;
-  stats::Affine line{};  ///< from the raw network output to that scale: LinearityIQA's k and b, else 1 and 0
+  stats::LabelScale labels{};
+  stats::Affine line{};  ///< from the raw network output to them; LinearityIQA's k and b
   /// From the raw network output to 0-100, higher is better.
-  [[nodiscard]] stats::Affine to_0_100() const;
+  [[nodiscard]] stats::Affine to_0_100() const { return labels.line_to_0_100().after(line); }
 };
 
 /// What a score means.
@@ -53,7 +50,7 @@ struct ScoreScale {
   /// From the raw network output to a 0-100, higher-is-better score: fitted on the training set, or NativeScale's.
   stats::Affine calibration{};
   bool calibrated = false;
-  std::optional<NativeScale> native{};  ///< of published weights
+  std::optional<NativeScale> native{};  ///< where the labels are known
 };
 
 struct ScorerOptions {

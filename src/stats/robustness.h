@@ -11,6 +11,10 @@ struct Affine {
   double slope = 1.0;
   double intercept = 0.0;
   [[nodiscard]] double operator()(double raw) const { return slope * raw + intercept; }
+  /// This line after `first`.
+  [[nodiscard]] Affine after(const Affine& first) const { return {slope * first.slope, (*this)(first.intercept)}; }
+  /// The way back; the slope must not be 0.
+  [[nodiscard]] Affine inverse() const { return {1.0 / slope, -intercept / slope}; }
 };
 
 /// Least-squares line from predictions to MOS (on the training set). A constant list of predictions gives slope 0 and

@@ -21,6 +21,8 @@ const FieldTable<ModelSection>& model_fields() {
 const FieldTable<DataSection>& data_fields() {
   using D = DataSection;
   static const FieldTable<D> kFields = {
+      field("crops", &D::crops, {"random", "whole"},
+            {.help = "what a step sees: random crops, or whole images, which input.resize brings to one size"}),
       field("crop", &D::crop, {.help = "side of a crop; 0 = the model's own", .unit = "pixels", .min = 0, .max = 4096}),
       field("crops-per-image", &D::crops_per_image,
             {.help = "random crops of each image in an epoch", .unit = "crops", .min = 1, .max = 1000}),

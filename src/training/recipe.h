@@ -29,7 +29,13 @@ enum class Labels {
   kUnit     ///< 0-1: the training set's lowest label to its highest (MANIQA)
 };
 
+enum class TrainingCrops {
+  kRandom,
+  kWhole  ///< the image as input.resize leaves it (LinearityIQA's 498x664): every image of a batch must have one size
+};
+
 struct DataSection {
+  TrainingCrops crops = TrainingCrops::kRandom;
   std::int64_t crop = 0;  ///< side of a training and scoring crop, 0 = the model's own
   std::int64_t crops_per_image = 1;
   std::int64_t batch = 16;

@@ -46,10 +46,8 @@ stats::Affine label_map(Labels labels, const data::Dataset& train) {
   switch (labels) {
     case Labels::kRaw:
       return {};
-    case Labels::kPoints: {
-      const double intercept = train.scale.to_0_100(0.0);
-      return {train.scale.to_0_100(1.0) - intercept, intercept};
-    }
+    case Labels::kPoints:
+      return train.scale.line_to_0_100();
     case Labels::kUnit: {
       const auto [low, high] = std::ranges::minmax_element(train.samples, {}, &data::Sample::mos);
       if (!(low->mos < high->mos)) {
@@ -127,6 +125,7 @@ class Run {
                {scorer_.options().input.orientation, models::resize_rule(scorer_.options().input)}),
         directory_(dir, resume, identity()) {
     sampler_.crop = scorer_.options().crop;
+    sampler_.whole = recipe.data.crops == TrainingCrops::kWhole;
     sampler_.crops_per_image = static_cast<int>(recipe.data.crops_per_image);
     sampler_.flip = recipe.data.flip;
     sampler_.flip_probability = recipe.data.flip_probability;
@@ -261,8 +260,9 @@ class Run {
     ++position_.epochs_done;
     directory_.log(line);  // before the state: a crash in between repeats the epoch and its lines, none is lost
     save_state();
-    log_info("epoch {}/{}: loss {:.3f}, |D| {:.2f}, clean SROCC {:.4f}, {:.0f} s", epoch + 1, recipe_.run.epochs,
-             line["loss"].get<double>(), line["gradient_norm"].get<double>(), srocc, seconds.count());
+    const auto selection = data_.selection ? fmt::format(", clean SROCC {:.4f}", srocc) : std::string();
+    log_info("epoch {}/{}: loss {:.3f}, |D| {:.2f}{}, {:.0f} s", epoch + 1, recipe_.run.epochs,
+             line["loss"].get<double>(), line["gradient_norm"].get<double>(), selection, seconds.count());
   }
 
   void select(std::int64_t epoch, double srocc) {
@@ -290,16 +290,26 @@ class Run {
              {"label_max", data_.train.scale.max},
              {"label_direction", data_.train.scale.direction_text()},
              {"mos_0_100", data_.train.scale.transformation()},
-             {"label_slope", label_.slope},
-             {"label_intercept", label_.intercept},
              {"epoch", epoch},
              {"selection_srocc", srocc}}};
+  }
+
+  /// A loss without a scale leaves it to the fitted line what a raw score is in labels (LinearityIQA's k and b).
+  [[nodiscard]] models::ScoreScale fitted_scale(const models::Scorer& scorer) const {
+    auto scale = scoring::fit_scale(scorer, data_.train, recipe_.run.calibration_images);
+    const auto& labels = data_.train.scale;
+    if (!objective::scale_free(recipe_.loss.loss)) {
+      scale.native = {labels, label_.inverse()};
+    } else {
+      scale.native = {labels, labels.line_to_0_100().inverse().after(scale.calibration)};
+    }
+    return scale;
   }
 
   /// Fits each model's calibration line on the training set and writes the final files.
   void write_calibrated_models() {
     std::optional<WeightAverage::Applied> averaged(average_);
-    scorer_.set_scale(scoring::fit_scale(scorer_, data_.train, recipe_.run.calibration_images));
+    scorer_.set_scale(fitted_scale(scorer_));
     const auto last_epoch = recipe_.run.epochs - 1;
     const bool same = position_.best_epoch == last_epoch;
     const double srocc = same ? position_.best_srocc : std::nan("");
@@ -308,7 +318,7 @@ class Run {
       checkpoint::save_model(directory_.best_model(), scorer_, provenance(last_epoch, srocc));
     } else {
       auto best = checkpoint::load_model(directory_.best_model());
-      best.scorer.set_scale(scoring::fit_scale(best.scorer, data_.train, recipe_.run.calibration_images));
+      best.scorer.set_scale(fitted_scale(best.scorer));
       checkpoint::save_model(directory_.best_model(), best.scorer, best.provenance);
     }
     averaged.reset();

@@ -38,10 +38,11 @@ class ModelFile : public steadyiqa::testing::TempFolder {
     options.crops = {.kind = models::CropKind::kRandom, .count = 5, .seed = 77, .pooling = models::Pooling::kWeighted};
     options.compat = models::Compat::kPyiqa;
     options.normalisation = {{0.5, 0.4, 0.3}, {0.2, 0.25, 0.3}};
-    options.scale = {.name = "MOS 0-100 of a test",
-                     .calibration = {13.7, 1.0 / 3.0},
-                     .calibrated = true,
-                     .native = models::NativeScale{"DMOS", -1.5, 7.25, false, {0.1, 2.0 / 3.0}}};
+    options.scale = {
+        .name = "MOS 0-100 of a test",
+        .calibration = {13.7, 1.0 / 3.0},
+        .calibrated = true,
+        .native = models::NativeScale{{-1.5, 7.25, stats::Direction::kLowerIsBetter, "DMOS"}, {0.1, 2.0 / 3.0}}};
     return {std::move(network), options};
   }
   [[nodiscard]] static Provenance provenance() {
@@ -88,8 +89,8 @@ TEST_F(ModelFile, RoundTripGivesTheSameScoresOptionsAndProvenance) {
   EXPECT_EQ(options.compat, models::Compat::kPyiqa);
   ASSERT_TRUE(options.scale.native);
   const auto& native = *options.scale.native;
-  EXPECT_EQ(std::tie(native.name, native.min, native.max, native.higher_is_better),
-            std::tuple("DMOS", -1.5, 7.25, false));
+  EXPECT_EQ(std::tie(native.labels.name, native.labels.min, native.labels.max, native.labels.direction),
+            std::tuple("DMOS", -1.5, 7.25, stats::Direction::kLowerIsBetter));
   EXPECT_EQ(std::tie(native.line.slope, native.line.intercept), std::tuple(0.1, 2.0 / 3.0));
   EXPECT_EQ(options.normalisation.mean, original.options().normalisation.mean);
   EXPECT_EQ(options.normalisation.std, original.options().normalisation.std);

@@ -6,6 +6,7 @@
 #include "base/temp_folder.h"
 #include "checkpoint/checkpoint_file.h"
 #include "checkpoint/hand_made.h"
+#include "places.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -27,7 +28,7 @@ using testing::pickled_integer;
 using testing::pickled_text;
 using testing::tensor_pickle;
 
-std::filesystem::path samples() { return std::filesystem::path(STEADYIQA_TEST_DATA) / ".." / "checkpoint" / "samples"; }
+std::filesystem::path samples() { return steadyiqa::testing::repository() / "tests" / "checkpoint" / "samples"; }
 
 /// The lines that make_samples.py writes beside a file.
 std::string described(const Checkpoint& file) {

@@ -198,7 +198,8 @@ TEST_F(CommandLine, CompatOfTheFileDecidesTheScaleAndFlagsGoOverIt) {
   auto scorer = testing::tiny_scorer();
   auto options = scorer.options();
   options.compat = models::Compat::kPyiqa;
-  options.scale = {"0-100 from labels 0-1", {100, 0}, true, models::NativeScale{"labels 0-1", 0, 1, true, {1, 0}}};
+  options.scale = {
+      "0-100 from labels 0-1", {100, 0}, true, models::NativeScale{{.max = 1, .name = "labels 0-1"}, {1, 0}}};
   scorer.set_options(options);
   checkpoint::save_model(model(), scorer, {});
   const auto parsed = [&](std::vector<std::string> arguments) {
@@ -354,6 +355,7 @@ TEST_F(CommandLine, InspectsAndConvertsCheckpoints) {
   EXPECT_EQ(scored.out, score({"--csv", good_image()}).out);
   expect_error(run_here({"inspect", good_image()}), 2, {"good.png"});
   expect_error(run_here({"convert", pth, folder() / "model.h5"}), 1, {"model.h5", ".safetensors"});
+  expect_error(run_here({"convert", model(), pth, "--labels", "0:1"}), 2, {"says itself what it is"});
 }
 
 TEST_F(CommandLine, PrintConfigIsARecipeThatReadsBack) {

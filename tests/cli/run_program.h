@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/file.h"
+#include "places.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -41,7 +42,7 @@ class Program {
           const std::string& standard_input = "")
       : out_(folder / "stdout.txt"), err_(folder / "stderr.txt") {
     write_file_atomic(folder / "stdin.txt", standard_input);
-    std::vector<std::string> words = {STEADYIQA_BINARY};
+    std::vector<std::string> words = {program().string()};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (auto& word : words) {
@@ -54,7 +55,7 @@ class Program {
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, (folder / "stdin.txt").c_str(), O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out_.c_str(), kWrite, 0600);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err_.c_str(), kWrite, 0600);
-    EXPECT_EQ(posix_spawn(&process_, STEADYIQA_BINARY, &actions, nullptr, argv.data(), environ), 0);
+    EXPECT_EQ(posix_spawn(&process_, program().c_str(), &actions, nullptr, argv.data(), environ), 0);
     posix_spawn_file_actions_destroy(&actions);
   }
   ~Program() {

@@ -10,16 +10,27 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
+#include <vector>
 
 namespace steadyiqa::data {
 
-/// An empty folder that no other test uses.
+/// An empty folder that no other test uses, removed when the test program ends.
 inline std::filesystem::path scratch_folder() {
+  struct Folders {
+    std::vector<std::filesystem::path> made;
+    ~Folders() {
+      std::error_code ignored;
+      for (const auto& folder : made) std::filesystem::remove_all(folder, ignored);
+    }
+  };
+  static Folders folders;
   const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
   const auto folder = std::filesystem::path(::testing::TempDir()) /
-                      fmt::format("{}-{}-{}", test->test_suite_name(), test->name(), getpid());
+                      fmt::format("steadyiqa_{}_{}_{}", test->test_suite_name(), test->name(), getpid());
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
+  folders.made.push_back(folder);
   return folder;
 }
 

@@ -288,6 +288,24 @@ TEST(MakeBatch, IsTheSameWhateverTheNumberOfThreadsAndTheCache) {
   EXPECT_TRUE(one.equal(epoch(3, 0)));
 }
 
+TEST(MakeBatch, HoldsWholeImagesOfOneSize) {
+  const auto folder = scratch_folder();
+  Dataset dataset;
+  for (const int width : {9, 9, 8}) {
+    const auto name = fmt::format("{}.png", dataset.samples.size());
+    image::write_png(folder / name, patterned_image(width, 7));
+    dataset.samples.push_back({name, folder / name, 1.0});
+  }
+  ImageCache cache(dataset);
+  const SamplerOptions options{.crop = 224, .whole = true, .flip = Flip::kHorizontal, .flip_probability = 1.0};
+  const std::vector<CropDraw> draws = {{0, 0}, {1, 0}, {2, 0}};
+  const Batch batch = make_batch(cache, dataset, std::span(draws).first(2), options, 0);
+  ASSERT_EQ(batch.pixels.sizes(), torch::IntArrayRef({2, 3, 7, 9}));
+  EXPECT_TRUE(batch.pixels[1].equal(to_tensor(image::flip_horizontal(patterned_image(9, 7)))));
+  const auto message = error_of([&] { static_cast<void>(make_batch(cache, dataset, draws, options, 0)); });
+  EXPECT_NE(message.find("2.png: an image of 8x7 in a batch of whole ones of 9x7"), std::string::npos) << message;
+}
+
 TEST(MakeBatch, NamesTheImageThatCannotBeCropped) {
   const auto folder = scratch_folder();
   Dataset dataset;

@@ -55,7 +55,7 @@ void expect_agreement(const Agreement& agreement, const Expected& expected) {
 
 TEST(Summary, AgreesWithScipy) {
   auto e = five_images();
-  summarise(e, 0, 1);
+  summarise(e, {100, 0});
   expect_agreement(e.clean, {0.9, 0.9452840894805357, 0.8, 9.838699100999074, 9.2});
   ASSERT_TRUE(e.attacked);
   expect_agreement(e.attacked->with_mos, {0.0, -0.19754591932991794, -0.2, 31.304951684997057, 28.4});
@@ -74,7 +74,7 @@ TEST(Summary, AgreesWithScipy) {
 
 TEST(Summary, RobustnessIsTakenOnBothScales) {
   auto e = five_images();
-  summarise(e, 0, 1);
+  summarise(e, {100, 0});
   // mean ln(max(100 - s, s) / |s - a|), of calibrated scores and of raw ones spread from 0..1 to 0..100 (numpy).
   EXPECT_NEAR(e.attacked->robustness.natural, 1.5191931630346525, 1e-10);
   EXPECT_NEAR(e.attacked->robustness.log10, 0.6597772076510967, 1e-10);
@@ -84,7 +84,7 @@ TEST(Summary, RobustnessIsTakenOnBothScales) {
 
 TEST(Summary, PlccAfterTheLogisticIsFittedOnThisVerySet) {
   auto e = five_images();
-  summarise(e, 0, 1);
+  summarise(e, {100, 0});
   std::vector<double> clean;
   std::vector<double> attacked;
   std::vector<double> mos;
@@ -102,14 +102,14 @@ TEST(Summary, FidelityIsAveragedOverTheImagesThatHaveOne) {
   auto e = five_images();
   e.images[1].psnr = std::numeric_limits<double>::infinity();  // the attack changed nothing
   e.images[2].ssim = std::nan("");                             // too small for SSIM
-  summarise(e, 0, 1);
+  summarise(e, {100, 0});
   EXPECT_NEAR(e.attacked->mean_psnr, (40 + 42 + 43 + 44) / 4.0, 1e-10);
   EXPECT_NEAR(e.attacked->mean_ssim, (0.90 + 0.91 + 0.93 + 0.94) / 4.0, 1e-10);
   EXPECT_EQ(e.attacked->max_linf_levels, 2);
   for (auto& image : e.images) {
     image.psnr = std::numeric_limits<double>::infinity();
   }
-  summarise(e, 0, 1);
+  summarise(e, {100, 0});
   EXPECT_TRUE(std::isnan(e.attacked->mean_psnr));
 }
 
@@ -119,7 +119,7 @@ TEST(ResultJson, WritesNullForWhatIsNoNumber) {
     image.clean = 50;  // no correlation, no spread
     image.psnr = std::numeric_limits<double>::infinity();
   }
-  summarise(e, 0, 1);
+  summarise(e, {100, 0});
   const auto json = nlohmann::json::parse(to_json(e, /*images=*/true).dump());
   EXPECT_TRUE(json.at("clean").at("srocc").is_null());
   EXPECT_TRUE(json.at("attacked").at("change_share_of_spread").is_null());
@@ -130,7 +130,7 @@ TEST(ResultJson, WritesNullForWhatIsNoNumber) {
 
 TEST(ResultJson, HoldsEveryMeasureUnderItsName) {
   auto e = five_images();
-  summarise(e, 0, 1);
+  summarise(e, {100, 0});
   const auto json = to_json(e, /*images=*/true);
   EXPECT_EQ(json.at("clean").at("rmse"), e.clean.rmse);
   EXPECT_EQ(json.at("attacked").at("with_mos").at("srocc"), e.attacked->with_mos.srocc);
@@ -144,7 +144,7 @@ TEST(ResultJson, HoldsEveryMeasureUnderItsName) {
   EXPECT_FALSE(to_json(e, /*images=*/false).contains("images"));
   e.attack.reset();
   e.attacked.reset();
-  summarise(e, 0, 1);
+  summarise(e, {100, 0});
   const auto clean = to_json(e, /*images=*/true);
   EXPECT_FALSE(clean.contains("attacked"));
   EXPECT_FALSE(clean.at("images").at(0).contains("psnr_db"));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/file.h"
+#include "places.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -16,9 +17,12 @@
 
 namespace steadyiqa::testing {
 
+/// Where scripts/npm_packages puts what it installs.
+inline std::filesystem::path node_modules() { return repository() / "build" / "npm" / "node_modules"; }
+
 /// Why no model can be run here, "" when one can.
 inline std::string no_onnxruntime() {
-  if (!std::filesystem::exists(std::filesystem::path(STEADYIQA_NODE_MODULES) / "onnxruntime-node")) {
+  if (!std::filesystem::exists(node_modules() / "onnxruntime-node")) {
     return "onnxruntime-node is not installed (scripts/npm_packages does it)";
   }
   return std::system("node --version > /dev/null 2>&1") == 0 ? "" : "node is not installed (scripts/packages does it)";
@@ -43,9 +47,9 @@ class OnnxJobs {
     write_file_atomic(folder_ / "jobs.json", jobs_.dump());
     const auto out = folder_ / "results.json";
     const auto errors = folder_ / "errors.txt";
-    const auto command =
-        fmt::format("NODE_PATH='{}' node '{}' '{}' > '{}' 2> '{}'", STEADYIQA_NODE_MODULES, STEADYIQA_NODE_SCRIPT,
-                    (folder_ / "jobs.json").string(), out.string(), errors.string());
+    const auto command = fmt::format("NODE_PATH='{}' node '{}' '{}' > '{}' 2> '{}'", node_modules().string(),
+                                     (repository() / "tests" / "exporting" / "run_onnx.js").string(),
+                                     (folder_ / "jobs.json").string(), out.string(), errors.string());
     if (std::system(command.c_str()) != 0) {
       ADD_FAILURE() << read_text_file(errors);
       return {};

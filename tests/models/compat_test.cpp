@@ -72,9 +72,9 @@ TEST(Compat, PreprocessingChangesTheMeaningOfTheScoreStays) {
 TEST(NativeScale, LinesAndDirectionsLeadTo0To100) {
   const auto score = [](const NativeScale& native, double raw) { return native.to_0_100()(raw); };
   // DMOS 0-80, lower is better: raw 2 -> 20 (k = 5, b = 10) -> a quarter of the way from the best -> 75.
-  const NativeScale dmos = {.name = "d", .min = 0, .max = 80, .higher_is_better = false, .line = {5, 10}};
+  const NativeScale dmos = {.labels = {0, 80, stats::Direction::kLowerIsBetter, "d"}, .line = {5, 10}};
   EXPECT_DOUBLE_EQ(score(dmos, 2), 75);
-  EXPECT_DOUBLE_EQ(score({.name = "mos", .min = 1, .max = 5, .line = {1, 0}}, 2), 25);
+  EXPECT_DOUBLE_EQ(score({.labels = {.min = 1, .max = 5}, .line = {1, 0}}, 2), 25);
   const auto scale = scale_of(dmos);
   EXPECT_TRUE(scale.calibrated);
   EXPECT_DOUBLE_EQ(scale.calibration(2), 75);

@@ -3,6 +3,7 @@
 #include "base/expect_error.h"
 #include "base/file.h"
 #include "base/temp_folder.h"
+#include "places.h"
 
 #include <gtest/gtest.h>
 
@@ -10,6 +11,7 @@ namespace steadyiqa::training {
 namespace {
 
 using ::steadyiqa::testing::error_message;
+using ::steadyiqa::testing::repository;
 
 class RecipeFile : public ::steadyiqa::testing::TempFolder {
  protected:
@@ -78,7 +80,7 @@ TEST_F(RecipeFile, AnUnknownNameIsAnErrorThatSaysWhereAndNamesTheNearest) {
 
 TEST(ShippedRecipes, AllLoad) {
   int count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(STEADYIQA_TEST_DATA "/../../recipes")) {
+  for (const auto& entry : std::filesystem::directory_iterator(repository() / "recipes")) {
     if (entry.path().extension() == ".toml") {
       Recipe recipe;
       EXPECT_NO_THROW(apply_recipe_file(recipe, entry.path())) << entry.path();
@@ -90,7 +92,7 @@ TEST(ShippedRecipes, AllLoad) {
 
 TEST(ShippedRecipes, ThePapersSaysWhatTheAuthorsCodeDoes) {
   Recipe recipe;
-  apply_recipe_file(recipe, STEADYIQA_TEST_DATA "/../../recipes/hyperiqa-paper.toml");
+  apply_recipe_file(recipe, repository() / "recipes" / "hyperiqa-paper.toml");
   EXPECT_EQ(recipe.optimiser.quirks, OptimiserQuirks::kOfficial);
   EXPECT_EQ(recipe.run.select, Selection::kTest);
   EXPECT_EQ(recipe.run.epochs, 16);

@@ -68,6 +68,25 @@ TEST_F(Training, SelectsTheSameEpochWhereALowerLabelIsBetter) {
               1e-9 * std::abs(slope));
 }
 
+// Raw scores are labels where the loss ties them to labels; the file says so, for robustness on raw scores.
+TEST_F(Training, TheModelKnowsItsLabels) {
+  auto recipe = tiny_recipe();
+  recipe.data.labels = Labels::kPoints;
+  auto data = tiny_data();
+  data.train.scale = {.min = 1, .max = 5, .direction = data::Direction::kLowerIsBetter, .name = "DMOS 1..5"};
+  const auto tied = training::train(recipe, data, folder() / "tied", /*resume=*/false);
+  const auto native = checkpoint::load_model(tied.last).scorer.options().scale.native;
+  ASSERT_TRUE(native);
+  EXPECT_EQ(native->labels.name, "DMOS 1..5");
+  EXPECT_NEAR(native->line(100), 1, 1e-12);  // 100 points is the best label
+  EXPECT_NEAR(native->to_0_100()(37), 37, 1e-12);
+  recipe.loss.loss = objective::LossKind::kNormInNorm;
+  const auto free = training::train(recipe, data, folder() / "free", /*resume=*/false);
+  const auto scale = checkpoint::load_model(free.last).scorer.options().scale;
+  ASSERT_TRUE(scale.native);
+  EXPECT_NEAR(scale.native->to_0_100()(0.25), scale.calibration(0.25), 1e-9 * std::abs(scale.calibration(0.25)));
+}
+
 TEST_F(Training, CalibratesTheBestModelOnTheTrainingSet) {
   auto recipe = tiny_recipe();
   recipe.run.epochs = 4;
