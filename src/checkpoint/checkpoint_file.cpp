@@ -15,6 +15,7 @@ namespace {
 template <class T>
 void strip_prefixes(std::map<std::string, T>& tensors, std::vector<std::string>& wrapping) {
   std::vector<std::string> names;
+  names.reserve(tensors.size());
   for (const auto& [name, value] : tensors) {
     names.push_back(name);
   }

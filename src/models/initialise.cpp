@@ -9,7 +9,7 @@
 namespace steadyiqa::models {
 namespace {
 
-void fill_normal(torch::Tensor tensor, double deviation, Rng rng) {
+void fill_normal(const torch::Tensor& tensor, double deviation, Rng rng) {
   auto flat = torch::empty({tensor.numel()}, torch::kFloat32);
   auto* data = flat.data_ptr<float>();
   for (std::int64_t i = 0; i < flat.numel(); ++i) {
@@ -18,7 +18,7 @@ void fill_normal(torch::Tensor tensor, double deviation, Rng rng) {
   tensor.copy_(flat.view(tensor.sizes()));
 }
 
-void fill_uniform(torch::Tensor tensor, double bound, Rng rng) {
+void fill_uniform(const torch::Tensor& tensor, double bound, Rng rng) {
   auto flat = torch::empty({tensor.numel()}, torch::kFloat32);
   auto* data = flat.data_ptr<float>();
   for (std::int64_t i = 0; i < flat.numel(); ++i) {

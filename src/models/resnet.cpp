@@ -13,9 +13,9 @@ namespace {
 namespace nn = torch::nn;
 
 struct ResNetShape {
-  const char* name;
-  std::array<int, 4> blocks;  ///< of each stage
-  bool bottleneck;
+  const char* name = "";
+  std::array<int, 4> blocks{};  ///< of each stage
+  bool bottleneck = false;
   std::int64_t groups = 1;  ///< of a bottleneck's 3x3 convolution
   std::int64_t width = 64;  ///< channels of each group in the first stage
 };
@@ -34,8 +34,8 @@ class BlockImpl : public nn::Module {
   BlockImpl(const std::vector<nn::Conv2d>& convs, std::int64_t stride) {
     for (std::size_t i = 0; i < convs.size(); ++i) {
       const auto number = std::to_string(i + 1);
-      convs_.push_back(register_module("conv" + number, convs[i]));
-      norms_.push_back(register_module("bn" + number, nn::BatchNorm2d(convs[i]->options.out_channels())));
+      convs_.emplace_back(register_module("conv" + number, convs[i]));
+      norms_.emplace_back(register_module("bn" + number, nn::BatchNorm2d(convs[i]->options.out_channels())));
     }
     const auto in = convs.front()->options.in_channels();
     const auto out = convs.back()->options.out_channels();

@@ -11,14 +11,14 @@ namespace {
 
 namespace nn = torch::nn;
 
-constexpr std::int64_t kSide = 28;
+constexpr std::int64_t kMapSide = 28;
 constexpr std::int64_t kWindow = 4;
 constexpr std::int64_t kShift = 2;
-constexpr std::int64_t kWindows = kSide / kWindow;  // along each side
-constexpr std::int64_t kHeads = 4;
-constexpr std::int64_t kHidden = 768;
+constexpr std::int64_t kWindows = kMapSide / kWindow;  // along each side
+constexpr std::int64_t kWindowHeads = 4;
+constexpr std::int64_t kMlpHidden = 768;
 constexpr double kMasked = -100;
-constexpr double kDropout = 0.1;
+constexpr double kSwinDropout = 0.1;
 constexpr std::array<double, 4> kDropPath = {0, 0.1 / 3, 0.2 / 3, 0.1};  // of the stage's blocks in order
 
 /// [B,28,28,C] <-> [B*49,16,C]: the same permutation both ways.
@@ -30,11 +30,11 @@ torch::Tensor to_windows(const torch::Tensor& x) {
 torch::Tensor from_windows(const torch::Tensor& x) {
   return x.view({-1, kWindows, kWindows, kWindow, kWindow, x.size(-1)})
       .transpose(2, 3)
-      .reshape({-1, kSide, kSide, x.size(-1)});
+      .reshape({-1, kMapSide, kMapSide, x.size(-1)});
 }
 
 torch::Tensor to_map(const torch::Tensor& tokens) {
-  return tokens.transpose(1, 2).reshape({tokens.size(0), tokens.size(2), kSide, kSide});
+  return tokens.transpose(1, 2).reshape({tokens.size(0), tokens.size(2), kMapSide, kMapSide});
 }
 torch::Tensor to_tokens(const torch::Tensor& map) { return map.flatten(2).transpose(1, 2); }
 
@@ -48,14 +48,14 @@ torch::Tensor drop_path(const torch::Tensor& x, double rate, bool training) {
 
 class WindowAttentionImpl : public AttentionImpl {
  public:
-  explicit WindowAttentionImpl(std::int64_t channels) : AttentionImpl(channels, kHeads) {
+  explicit WindowAttentionImpl(std::int64_t channels) : AttentionImpl(channels, kWindowHeads) {
     constexpr std::int64_t kDistances = (2 * kWindow - 1) * (2 * kWindow - 1);
-    table_ = register_parameter("relative_position_bias_table", torch::zeros({kDistances, kHeads}));
+    table_ = register_parameter("relative_position_bias_table", torch::zeros({kDistances, kWindowHeads}));
     index_ = register_buffer("relative_position_index", relative_position_index(kWindow));
   }
   /// mask: [49,16,16] or undefined.
   torch::Tensor forward(const torch::Tensor& windows, const torch::Tensor& mask) {
-    auto bias = table_.index_select(0, index_.flatten()).t().reshape({1, kHeads, index_.size(0), index_.size(1)});
+    auto bias = table_.index_select(0, index_.flatten()).t().reshape({1, kWindowHeads, index_.size(0), index_.size(1)});
     return AttentionImpl::forward(windows, mask.defined() ? bias + mask.unsqueeze(1) : bias);
   }
 
@@ -64,20 +64,20 @@ class WindowAttentionImpl : public AttentionImpl {
 };
 TORCH_MODULE(WindowAttention);
 
-class BlockImpl : public nn::Module {
+class SwinBlockImpl : public nn::Module {
  public:
-  BlockImpl(std::int64_t channels, bool shifted, double drop_path) : drop_path_(drop_path) {
+  SwinBlockImpl(std::int64_t channels, bool shifted, double drop_path) : drop_path_(drop_path) {
     norm1_ = register_module("norm1", nn::LayerNorm(nn::LayerNormOptions({channels})));
     attn_ = register_module("attn", WindowAttention(channels));
     norm2_ = register_module("norm2", nn::LayerNorm(nn::LayerNormOptions({channels})));
-    mlp_ = register_module("mlp", Mlp(channels, kHidden));
+    mlp_ = register_module("mlp", Mlp(channels, kMlpHidden));
     if (shifted) {
-      mask_ = register_buffer("attn_mask", shifted_window_mask(kSide, kWindow, kShift));
+      mask_ = register_buffer("attn_mask", shifted_window_mask(kMapSide, kWindow, kShift));
     }
   }
   /// tokens: [B,784,C].
   torch::Tensor forward(const torch::Tensor& tokens) {
-    auto map = norm1_(tokens).view({-1, kSide, kSide, tokens.size(2)});
+    auto map = norm1_(tokens).view({-1, kMapSide, kMapSide, tokens.size(2)});
     if (mask_.defined()) {
       map = torch::roll(map, {-kShift, -kShift}, {1, 2});
     }
@@ -96,13 +96,13 @@ class BlockImpl : public nn::Module {
   Mlp mlp_{nullptr};
   torch::Tensor mask_;  ///< defined = shifted windows
 };
-TORCH_MODULE(Block);
+TORCH_MODULE(SwinBlock);
 
 class LayerImpl : public nn::Module {
  public:
   LayerImpl(std::int64_t channels, std::size_t first_block) {
-    blocks_ = register_module("blocks", nn::Sequential(Block(channels, false, kDropPath.at(first_block)),
-                                                       Block(channels, true, kDropPath.at(first_block + 1))));
+    blocks_ = register_module("blocks", nn::Sequential(SwinBlock(channels, false, kDropPath.at(first_block)),
+                                                       SwinBlock(channels, true, kDropPath.at(first_block + 1))));
     conv_ = register_module("conv", nn::Conv2d(nn::Conv2dOptions(channels, channels, 3).padding(1)));
   }
   torch::Tensor forward(const torch::Tensor& tokens) {
@@ -146,7 +146,7 @@ struct SwinStageImpl::Parts {
 
 SwinStageImpl::SwinStageImpl(std::int64_t channels, double scale) : parts_(std::make_unique<Parts>()) {
   parts_->scale = scale;
-  parts_->drop = register_module("pos_drop", nn::Dropout(kDropout));
+  parts_->drop = register_module("pos_drop", nn::Dropout(kSwinDropout));
   parts_->layers = {Layer(channels, 0), Layer(channels, 2)};
   register_module("layers", nn::Sequential(parts_->layers[0], parts_->layers[1]));
   register_module("downsample", nn::Conv2d(nn::Conv2dOptions(channels, channels, 3).stride(2).padding(1)));

@@ -12,8 +12,8 @@ namespace {
 namespace nn = torch::nn;
 
 constexpr std::int64_t kPatch = 8;
-constexpr std::int64_t kHeads = 12;
-constexpr std::int64_t kHidden = 3072;
+constexpr std::int64_t kVitHeads = 12;
+constexpr std::int64_t kVitHidden = 3072;
 constexpr std::int64_t kClasses = 1000;
 constexpr std::size_t kBlocks = 12;
 constexpr std::size_t kFirstTap = 6;  // and the three after it
@@ -21,13 +21,13 @@ constexpr double kEps = 1e-6;
 
 nn::LayerNorm layer_norm() { return nn::LayerNorm(nn::LayerNormOptions({VitImpl::kChannels}).eps(kEps)); }
 
-class BlockImpl : public nn::Module {
+class VitBlockImpl : public nn::Module {
  public:
-  BlockImpl() {
+  VitBlockImpl() {
     norm1_ = register_module("norm1", layer_norm());
-    attn_ = register_module("attn", Attention(VitImpl::kChannels, kHeads));
+    attn_ = register_module("attn", Attention(VitImpl::kChannels, kVitHeads));
     norm2_ = register_module("norm2", layer_norm());
-    mlp_ = register_module("mlp", Mlp(VitImpl::kChannels, kHidden));
+    mlp_ = register_module("mlp", Mlp(VitImpl::kChannels, kVitHidden));
   }
   torch::Tensor forward(const torch::Tensor& x) {
     const auto y = x + attn_(norm1_(x));
@@ -39,14 +39,14 @@ class BlockImpl : public nn::Module {
   Attention attn_{nullptr};
   Mlp mlp_{nullptr};
 };
-TORCH_MODULE(Block);
+TORCH_MODULE(VitBlock);
 
 }  // namespace
 
 struct VitImpl::Parts {
   torch::Tensor cls_token, pos_embed;
   nn::Conv2d patches{nullptr};
-  std::vector<Block> blocks;
+  std::vector<VitBlock> blocks;
 };
 
 VitImpl::VitImpl() : parts_(std::make_unique<Parts>()) {
@@ -57,7 +57,7 @@ VitImpl::VitImpl() : parts_(std::make_unique<Parts>()) {
       patch_embed->register_module("proj", nn::Conv2d(nn::Conv2dOptions(3, kChannels, kPatch).stride(kPatch)));
   nn::ModuleList blocks;
   for (std::size_t i = 0; i < kBlocks; ++i) {
-    const Block block;
+    const VitBlock block;
     blocks->push_back(block);
     parts_->blocks.push_back(block);
   }
