@@ -23,7 +23,8 @@ Rates official_rates(const OptimiserSection& options, std::int64_t epoch) {
   }
   const std::int64_t t = epoch - 1;  // set at the end of epoch t
   const double ratio = t > kOfficialRatioUntil ? 1.0 : options.head_ratio;
-  return {options.lr, options.lr / std::pow(10.0, static_cast<double>(t / kOfficialStepEpochs)) * ratio};
+  const std::int64_t steps_down = t / kOfficialStepEpochs;
+  return {options.lr, options.lr / std::pow(10.0, static_cast<double>(steps_down)) * ratio};
 }
 
 using NamedParameters = std::vector<std::pair<std::string, torch::Tensor>>;
@@ -105,7 +106,8 @@ Rates rates_at(const OptimiserSection& options, const RunSection& run, std::int6
   const double done = static_cast<double>(epoch * steps + step);
   double factor = 1.0;
   if (options.schedule == ScheduleKind::kStep) {
-    factor = std::pow(0.1, static_cast<double>(epoch / options.step_epochs));
+    const std::int64_t steps_down = epoch / options.step_epochs;
+    factor = std::pow(0.1, static_cast<double>(steps_down));
   } else if (options.schedule == ScheduleKind::kCosine) {
     factor = 0.5 * (1.0 + std::cos(std::numbers::pi * done / static_cast<double>(run.epochs * steps)));
   } else if (options.schedule == ScheduleKind::kCosineCycle) {
