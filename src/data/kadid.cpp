@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr NamePattern kName{
+constexpr NamePattern kKadidName{
     "I01_02_03.png", {{{"reference content", 2, 1, 81}, {"distortion type", 2, 1, 25}, {"distortion level", 2, 1, 5}}}};
 
 class KadidReader {
@@ -62,7 +62,7 @@ class KadidReader {
   std::string add(const std::string& place, const std::string& name, const std::string& label,
                   std::optional<double> std) {
     Sample sample{name, images_.path_of(name), builder_.label(place, label), std};
-    sample.reference = reference_in_name(place, name, kName);
+    sample.reference = reference_in_name(place, name, kKadidName);
     builder_.add_reference(sample.reference, pristine_.path_of(sample.reference + ".png"));
     const std::string reference = sample.reference;
     builder_.add(place, std::move(sample));

@@ -14,11 +14,11 @@ namespace {
 namespace fs = std::filesystem;
 
 /// The lists hold the distortions' images img1.bmp, img2.bmp, ... in this order.
-struct Distortion {
+struct LiveDistortion {
   const char* folder;
   std::size_t images;
 };
-constexpr std::array<Distortion, 5> kDistortions{
+constexpr std::array<LiveDistortion, 5> kDistortions{
     {{"jp2k", 227}, {"jpeg", 233}, {"wn", 174}, {"gblur", 174}, {"fastfading", 174}}};
 constexpr std::size_t kEntries = 982;  // 203 of them pristine copies
 
@@ -42,7 +42,7 @@ Labels find_labels(const FileFinder& folder, const std::string& wanted, DatasetB
 /// "jp2k/img1.bmp", ...
 std::vector<std::string> image_names() {
   std::vector<std::string> names;
-  for (const Distortion& distortion : kDistortions) {
+  for (const LiveDistortion& distortion : kDistortions) {
     for (std::size_t i = 1; i <= distortion.images; ++i) {
       names.push_back(fmt::format("{}/img{}.bmp", distortion.folder, i));
     }

@@ -11,8 +11,8 @@
 namespace steadyiqa::data {
 namespace {
 
-constexpr std::size_t kMaxEntries = 1'000'000;
-constexpr std::size_t kMaxNameLength = 255;
+constexpr std::size_t kMaxCells = 1'000'000;
+constexpr std::size_t kMaxVariableName = 255;
 constexpr std::uint64_t kMaxMatBytes = 1ULL << 20U;  // the released files have under 100 KB
 
 }  // namespace
@@ -33,8 +33,8 @@ MatVariable::MatVariable(const std::filesystem::path& path, const std::string& n
   }
   const std::size_t rows = variable_->dims[0];
   const std::size_t columns = variable_->dims[1];
-  if ((rows != 1 && columns != 1) || std::max(rows, columns) > kMaxEntries) {
-    fail_input("{}: {}x{} where a list of at most {} entries was expected", where_, rows, columns, kMaxEntries);
+  if ((rows != 1 && columns != 1) || std::max(rows, columns) > kMaxCells) {
+    fail_input("{}: {}x{} where a list of at most {} entries was expected", where_, rows, columns, kMaxCells);
   }
   count_ = rows * columns;
 }
@@ -98,8 +98,8 @@ void MatVariable::check_cell(const matvar_t* cell, std::size_t index) const {
       cell->dims[0] != 1 || cell->dims[1] < 1) {
     fail_input("{} is not a line of text", place(index));
   }
-  if (cell->dims[1] > kMaxNameLength) {
-    fail_input("{} has {} characters, more than {}", place(index), cell->dims[1], kMaxNameLength);
+  if (cell->dims[1] > kMaxVariableName) {
+    fail_input("{} has {} characters, more than {}", place(index), cell->dims[1], kMaxVariableName);
   }
 }
 

@@ -13,11 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr NamePattern kName{
+constexpr NamePattern kPipalName{
     "A0000_01_02.bmp", {{{"reference content", 4, 0, 9999}, {"distortion class", 2, 0, 99}, {"distortion", 2, 0, 99}}}};
 
 /// Train_Dist, the parts that it is released as, or the one folder that other tools make of all.
-std::vector<fs::path> image_folders(const FileFinder& folder, DatasetBuilder& builder) {
+std::vector<fs::path> dist_folders(const FileFinder& folder, DatasetBuilder& builder) {
   std::vector<fs::path> folders;
   for (const std::string name :
        {"Train_Dist", "Distortion_1", "Distortion_2", "Distortion_3", "Distortion_4", "Dist_Imgs"}) {
@@ -55,7 +55,7 @@ Dataset read_pipal(const fs::path& dir, const ReadOptions& options) {
   const FileFinder folder({dir});
   DatasetBuilder builder(
       {"pipal", {917, 1836, Direction::kHigherIsBetter, "pipal raw Elo 917..1836"}, {0, 3000}, 23200});
-  const FileFinder images(image_folders(folder, builder));
+  const FileFinder images(dist_folders(folder, builder));
   const FileFinder pristine({folder.any_of("PIPAL", {"Train_Ref", "Ref_Imgs"})});
   const std::vector<fs::path> files =
       options.list.empty() ? label_files(folder) : std::vector{label_list(folder, options.list)};
@@ -67,7 +67,7 @@ Dataset read_pipal(const fs::path& dir, const ReadOptions& options) {
       const std::string place = fmt::format("{}:{}", file.string(), row.line);
       const std::string& name = row.fields[0];
       Sample sample{name, images.path_of(name), builder.label(place, row.fields[1])};
-      sample.reference = reference_in_name(place, name, kName);
+      sample.reference = reference_in_name(place, name, kPipalName);
       builder.add_reference(sample.reference, pristine.path_of(sample.reference + ".bmp"));
       builder.add(place, std::move(sample));
     }

@@ -4,13 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 
 namespace steadyiqa::data {
 
 namespace {
-
-constexpr double kTau = 2 * std::numbers::pi;
 
 cv::Vec3f hsv_to_rgb(double hue, double saturation, double value) {
   const auto channel = [&](double n) {
@@ -145,13 +142,15 @@ cv::Mat patterned_surface(Rng& rng, const Palette& palette, const cv::Mat& detai
   const auto shade_y = static_cast<float>(0.35 * std::sin(shade_angle) / detail.rows);
   const auto amplitude = static_cast<float>(rng.uniform(0.06, 0.18));
   cv::Mat surface(detail.size(), CV_32FC3);
+  const int middle_x = detail.cols / 2;
+  const int middle_y = detail.rows / 2;
   for (int y = 0; y < detail.rows; ++y) {
     for (int x = 0; x < detail.cols; ++x) {
       const double u = x * cosine + y * sine;
       const double v = y * cosine - x * sine;
       const float mix = pattern == Pattern::kGrain ? grain_value(detail, u, v) : pattern_value(pattern, u, v);
-      const float shade = 1 + shade_x * static_cast<float>(x - detail.cols / 2) +
-                          shade_y * static_cast<float>(y - detail.rows / 2) + amplitude * detail.at<float>(y, x);
+      const float shade = 1 + shade_x * static_cast<float>(x - middle_x) + shade_y * static_cast<float>(y - middle_y) +
+                          amplitude * detail.at<float>(y, x);
       surface.at<cv::Vec3f>(y, x) = (ground * (1 - mix) + figure * mix) * shade;
     }
   }

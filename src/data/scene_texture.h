@@ -6,10 +6,13 @@
 #include <opencv2/core.hpp>
 
 #include <array>
+#include <numbers>
 #include <utility>
 #include <vector>
 
 namespace steadyiqa::data {
+
+inline constexpr double kTau = 2 * std::numbers::pi;
 
 /// Canvas pixels per image pixel and axis: scenes are painted larger and averaged down, which antialiases every edge.
 inline constexpr int kSceneOversampling = 2;

@@ -127,7 +127,7 @@ image::Image shift_colour(const image::Image& pristine, double strength, Rng& rn
 
 /// sRGB decoded to linear light (IEC 61966-2-1), the same for every 8-bit value.
 const std::array<float, 256>& linear_light() {
-  static const std::array<float, 256> table = [] {
+  static const std::array<float, 256> kTable = [] {
     std::array<float, 256> values{};
     for (std::size_t i = 0; i < values.size(); ++i) {
       const double v = static_cast<double>(i) / 255;
@@ -135,7 +135,7 @@ const std::array<float, 256>& linear_light() {
     }
     return values;
   }();
-  return table;
+  return kTable;
 }
 
 /// CIELAB a and b of linear sRGB (CIE 15; D65 as the sum of the primaries, so that greys have none). OpenCV's

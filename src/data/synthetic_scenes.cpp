@@ -13,7 +13,6 @@ namespace steadyiqa::data {
 
 namespace {
 
-constexpr double kTau = 2 * std::numbers::pi;
 constexpr int kMinSide = 32;
 constexpr int kMaxSide = 2048;
 
@@ -338,9 +337,11 @@ class ScenePainter {
     } else if (style == 1) {
       const double angle = rng_.uniform(0, kTau);
       const double offset = rng_.uniform(-0.2, 0.2) * short_side();
+      const int middle_x = size_.width / 2;
+      const int middle_y = size_.height / 2;
       for (int y = 0; y < size_.height; ++y) {
         for (int x = 0; x < size_.width; ++x) {
-          const double side = (x - size_.width / 2) * std::cos(angle) + (y - size_.height / 2) * std::sin(angle);
+          const double side = (x - middle_x) * std::cos(angle) + (y - middle_y) * std::sin(angle);
           mask.at<std::uint8_t>(y, x) = side > offset ? 255 : 0;
         }
       }

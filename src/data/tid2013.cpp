@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr NamePattern kName{
+constexpr NamePattern kTidName{
     "I01_02_3.bmp", {{{"reference content", 2, 1, 25}, {"distortion type", 2, 1, 24}, {"distortion level", 1, 1, 5}}}};
 
 /// The deviations of the ratings, one a line in the order of the labels; empty where the file is missing.
@@ -42,7 +42,7 @@ Dataset read_tid2013(const fs::path& dir, const ReadOptions& /*options*/) {
     const std::string place = fmt::format("{}:{}", list.string(), rows[i].line);
     const std::string& name = rows[i].fields[1];
     Sample sample{name, images.path_of(name), builder.label(place, rows[i].fields[0])};
-    sample.reference = reference_in_name(place, name, kName);
+    sample.reference = reference_in_name(place, name, kTidName);
     if (!std.empty()) {
       sample.std = std[i];
     }

@@ -17,8 +17,8 @@ namespace steadyiqa::data {
 namespace {
 
 constexpr std::uint64_t kMaxFileBytes = 8ULL << 20U;
-constexpr std::size_t kMaxUnpackedBytes = 24ULL << 20U;
-constexpr std::size_t kMaxTextBytes = 64ULL << 20U;  // one shared string may stand in many cells
+constexpr std::size_t kMaxSheetBytes = 24ULL << 20U;
+constexpr std::size_t kMaxSharedTextBytes = 64ULL << 20U;  // one shared string may stand in many cells
 constexpr std::size_t kMaxRows = 100'000;
 constexpr std::size_t kMaxColumns = 64;
 constexpr std::int64_t kMaxRowNumber = 1LL << 20U;  // the format's own
@@ -81,8 +81,8 @@ class Archive {
       text.resize(done + (1U << 16U));
       count = zip_fread(member.get(), text.data() + done, 1U << 16U);
       text.resize(done + static_cast<std::size_t>(std::max<zip_int64_t>(count, 0)));
-      if (total_ + text.size() > kMaxUnpackedBytes) {
-        fail_input("{}: unpacks to more than {} bytes", name_, kMaxUnpackedBytes);
+      if (total_ + text.size() > kMaxSheetBytes) {
+        fail_input("{}: unpacks to more than {} bytes", name_, kMaxSheetBytes);
       }
     } while (count > 0);
     if (count < 0) {  // the checksum is compared at the end, too
@@ -161,8 +161,8 @@ class SheetReader {
         fail_input("{}:{}: a value in column {}, more than {}", name_, number, column + 1, kMaxColumns);
       }
       text_bytes_ += value.size();
-      if (text_bytes_ > kMaxTextBytes) {
-        fail_input("{}:{}: more than {} bytes of text", name_, number, kMaxTextBytes);
+      if (text_bytes_ > kMaxSharedTextBytes) {
+        fail_input("{}:{}: more than {} bytes of text", name_, number, kMaxSharedTextBytes);
       }
       cells.fields.resize(std::max(cells.fields.size(), column + 1));
       cells.fields[column] = std::move(value);

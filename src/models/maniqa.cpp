@@ -17,13 +17,13 @@ constexpr std::int64_t kPlaces = kSide * kSide;
 constexpr std::int64_t kTapped = VitImpl::kChannels * VitImpl::kTaps;
 constexpr std::int64_t kWide = 768;
 constexpr std::int64_t kNarrow = 384;
-constexpr double kDropout = 0.1;
+constexpr double kHeadDropout = 0.1;
 
 nn::Sequential channel_attention() { return nn::Sequential(ChannelAttention(kPlaces), ChannelAttention(kPlaces)); }
 
 template <class Activation>
 nn::Sequential head(Activation activation) {
-  return nn::Sequential(nn::Linear(kNarrow, kNarrow), nn::ReLU(), nn::Dropout(kDropout), nn::Linear(kNarrow, 1),
+  return nn::Sequential(nn::Linear(kNarrow, kNarrow), nn::ReLU(), nn::Dropout(kHeadDropout), nn::Linear(kNarrow, 1),
                         activation);
 }
 
