@@ -42,7 +42,7 @@ stage() {
   log="$log_dir/${label//[^A-Za-z0-9]/-}.log"
   start=$SECONDS
   : >"$log"
-  tick "$label" "$log" &
+  tick "$label" "$log" 2>/dev/null &
   ticker_pid=$!
   "$@" >"$log" 2>&1 || status=$?
   stop_ticker
