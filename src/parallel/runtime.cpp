@@ -77,10 +77,11 @@ PlainKernels::PlainKernels()
     : onednn_before_(at::globalContext().userEnabledMkldnn()),
       threads_before_(at::get_num_threads()),
       blas_threads_before_(blas_threads()) {
-  constexpr int kThreads = 2;  // of any machine: how many share a sum decides its rounding
+  constexpr int kBlasThreads = 2;  // of any machine: how many share a sum decides its rounding
   at::globalContext().setUserEnabledMkldnn(false);
-  at::set_num_threads(kThreads);
-  configure_blas_threads(kThreads);
+  // One caller of OpenBLAS: two at once wait for each other's threads, for minutes on a busy machine.
+  at::set_num_threads(1);
+  configure_blas_threads(kBlasThreads);
 }
 
 PlainKernels::~PlainKernels() {
