@@ -27,15 +27,15 @@ TEST(Layout, ImagesAreChannelsLastAndOtherTensorsAsTheyWere) {
 }
 
 TEST(PlainKernels, AreOffAgainAfterwards) {
-  configure_threads(1);
+  configure_threads(3);
   const bool before = at::globalContext().userEnabledMkldnn();
   {
     const PlainKernels plain;
     EXPECT_FALSE(at::globalContext().userEnabledMkldnn());
-    EXPECT_EQ(at::get_num_threads(), 2);
+    EXPECT_EQ(at::get_num_threads(), 1);
   }
   EXPECT_EQ(at::globalContext().userEnabledMkldnn(), before);
-  EXPECT_EQ(at::get_num_threads(), 1);
+  EXPECT_EQ(at::get_num_threads(), 3);
 }
 
 }  // namespace
