@@ -27,11 +27,10 @@ function(steadyiqa_use_torch TARGET)
   target_precompile_headers(${TARGET} REUSE_FROM steadyiqa_torch_pch)
 endfunction()
 
-# steadyiqa_test(FOLDER [TORCH] [TWO_CORES FILTER] [MODULES ...]): every *_test.cpp in tests/FOLDER as one program, its
-# cases known to ctest. TWO_CORES: the cases that use two threads, which crawl where others run beside them.
+# steadyiqa_test(FOLDER [TORCH] [MODULES ...]): every *_test.cpp in tests/FOLDER as one program, its cases known to ctest.
 # Labels: "unit"; a test that needs the development data skips itself with a reason where it is absent.
 function(steadyiqa_test FOLDER)
-  cmake_parse_arguments(ARG "TORCH" "TWO_CORES" "MODULES" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH" "" "MODULES" ${ARGN})
   file(GLOB SOURCES CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/${FOLDER}/*_test.cpp")
   if(NOT SOURCES)
     return()
@@ -45,11 +44,5 @@ function(steadyiqa_test FOLDER)
   if(ARG_TORCH)
     steadyiqa_use_torch(${FOLDER}_tests)
   endif()
-  set(COMMON TEST_PREFIX ${FOLDER}. DISCOVERY_TIMEOUT 60 PROPERTIES LABELS unit)
-  if(ARG_TWO_CORES)
-    gtest_discover_tests(${FOLDER}_tests TEST_FILTER "${ARG_TWO_CORES}" ${COMMON} TIMEOUT 900 PROCESSORS 2)
-    gtest_discover_tests(${FOLDER}_tests TEST_FILTER "-${ARG_TWO_CORES}" ${COMMON} TIMEOUT 300)
-  else()
-    gtest_discover_tests(${FOLDER}_tests ${COMMON} TIMEOUT 300)
-  endif()
+  gtest_discover_tests(${FOLDER}_tests TEST_PREFIX ${FOLDER}. PROPERTIES LABELS unit TIMEOUT 300 DISCOVERY_TIMEOUT 60)
 endfunction()

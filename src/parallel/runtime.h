@@ -22,9 +22,9 @@ void configure_threads(int threads = 0);
 /// The tensor in that layout (4-D tensors; others unchanged).
 [[nodiscard]] torch::Tensor to_layout(const torch::Tensor& tensor);
 
-/// While it lives, libtorch's own kernels run instead of oneDNN's, which differ from CPU to CPU, on two threads
-/// whatever the machine has. Finite differences magnify rounding by 1/h, so values are comparable between machines only
-/// so. Process-wide; for doctor and tests.
+/// While it lives, libtorch's own kernels run instead of oneDNN's, which differ from CPU to CPU: libtorch on one
+/// thread, OpenBLAS on two, whatever the machine has. Finite differences magnify rounding by 1/h, so values are
+/// comparable between machines only so. Process-wide; for doctor and tests.
 class PlainKernels {
  public:
   PlainKernels();
