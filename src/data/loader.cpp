@@ -54,14 +54,15 @@ image::Image to_image(const torch::Tensor& tensor) {
 Batch make_batch(ImageCache& cache, const Dataset& dataset, std::span<const CropDraw> draws,
                  const SamplerOptions& options, std::int64_t epoch) {
   const auto n = static_cast<std::int64_t>(draws.size());
-  Batch batch{torch::empty({n, 3, options.crop, options.crop}, torch::kFloat32), torch::empty({n}, torch::kFloat32)};
+  STEADYIQA_ASSERT(n >= 1, "make_batch: no draws");
+  Batch batch{{}, torch::empty({n}, torch::kFloat32)};
   float* mos = batch.mos.data_ptr<float>();
   for (std::size_t i = 0; i < draws.size(); ++i) {
     const Sample& sample = dataset.samples.at(static_cast<std::size_t>(draws[i].sample));
     const std::shared_ptr<const image::Image> image = cache.get(draws[i].sample);
     try {
       const image::Image part = draw_crop(*image, options, epoch, draws[i]);
-      if (options.whole && i == 0) {
+      if (i == 0) {
         batch.pixels = torch::empty({n, 3, part.height, part.width}, torch::kFloat32);
       }
       if (part.height != batch.pixels.size(2) || part.width != batch.pixels.size(3)) {
