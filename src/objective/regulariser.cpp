@@ -18,8 +18,9 @@ const FieldTable<RegulariserOptions>& regulariser_fields() {
             {.help = "space of h and of the norm: normalised as the authors' code, or [0,1] pixels"}),
       field("penalty", &R::penalty, {"squared", "l1"},
             {.help = "squared: mean D^2/2 (the authors' code); l1: mean |D| (the paper)"}),
-      field("gradient", &R::gradient, {"finite-difference", "central", "exact"},
-            {.help = "how ||grad f||_1 is taken: one-sided (theirs), central, or exact"}),
+      field("gradient", &R::gradient, {"finite-difference", "alternating", "central", "exact"},
+            {.help = "how ||grad f||_1 is taken: upward difference (theirs), upward and downward by turns, central, or "
+                     "exact"}),
       field("batch-norm", &R::batch_norm, {"train", "frozen"},
             {.help = "BatchNorm in the regulariser's passes: batch statistics (theirs) or running ones"}),
       field("relative-to", &R::relative_to, {"absolute", "relative"},
@@ -93,6 +94,10 @@ NormEstimate gradient_norm_estimate(const NetworkFn& network, const torch::Tenso
   switch (options.gradient) {
     case NormGradient::kExact:
       return tangent_pass(network, x, v);
+    case NormGradient::kAlternating: {
+      const auto step = h * (1 - 2 * torch::arange(x.size(0), x.options()).remainder(2));
+      return {(network(x + step.view({-1, 1, 1, 1}) * v) - at_x.scores) / step, at_x.scores};
+    }
     case NormGradient::kCentral:
       return {(network(x + h * v) - network(x - h * v)) / (2.0 * h), at_x.scores};
     case NormGradient::kFiniteDifference:

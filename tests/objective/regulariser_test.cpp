@@ -12,7 +12,8 @@ namespace steadyiqa::objective {
 namespace {
 
 constexpr std::array<double, 3> kStd = {0.229, 0.224, 0.225};
-constexpr std::array kGradients = {NormGradient::kFiniteDifference, NormGradient::kCentral, NormGradient::kExact};
+constexpr std::array kGradients = {NormGradient::kFiniteDifference, NormGradient::kAlternating, NormGradient::kCentral,
+                                   NormGradient::kExact};
 
 NetworkFn function_of(TinyNetwork& network) {
   return [&network](const torch::Tensor& x) { return network.forward(x); };
@@ -154,14 +155,28 @@ TEST(Regulariser, FiniteDifferencesApproachTheExactNorm) {
   EXPECT_LT(error_at(NormGradient::kCentral, 1e-4), 1e-7);
 }
 
+// A score that has stopped to rise and falls as before: |D| of an upward difference is next to nothing.
+TEST(Regulariser, AlternatingSeesASlopeThatUpwardDifferencesMiss) {
+  const auto w = tiny_input(1) + 3.0;  // positive, so that x = -1e-9 lies just below the bend
+  const NetworkFn bent = [&](const torch::Tensor& x) { return -torch::relu(-(w * x).sum({1, 2, 3})); };
+  const auto x = torch::full({4, 3, 12, 14}, -1e-9, torch::kFloat64);
+  const double norm = w.sum().item<double>();
+  const auto upward = estimate(bent, x, nt(NormGradient::kFiniteDifference)).d;
+  const auto alternating = estimate(bent, x, nt(NormGradient::kAlternating)).d;
+  for (std::int64_t i = 0; i < 4; ++i) {
+    EXPECT_LT(std::abs(upward[i].item<double>()), 1e-6 * norm);
+    EXPECT_NEAR(alternating[i].item<double>(), i % 2 == 0 ? upward[i].item<double>() : norm, 1e-9 * norm);
+  }
+}
+
 TEST(Regulariser, EstimateIsPerImage) {
   const auto network = tiny_network();
   for (const auto gradient : kGradients) {
     const auto three = estimate(function_of(*network), tiny_input(3), nt(gradient));
-    const auto one = estimate(function_of(*network), tiny_input(3).slice(0, 1, 2), nt(gradient));
+    const auto one = estimate(function_of(*network), tiny_input(3).slice(0, 2, 3), nt(gradient));
     ASSERT_EQ(three.d.sizes(), (std::vector<std::int64_t>{3}));
     ASSERT_EQ(one.d.sizes(), (std::vector<std::int64_t>{1}));
-    EXPECT_NEAR(three.d[1].item<double>(), one.d[0].item<double>(), 1e-9 * std::abs(one.d[0].item<double>()));
+    EXPECT_NEAR(three.d[2].item<double>(), one.d[0].item<double>(), 1e-9 * std::abs(one.d[0].item<double>()));
     EXPECT_TRUE(three.d.requires_grad());
     EXPECT_TRUE(three.clean.requires_grad());
   }

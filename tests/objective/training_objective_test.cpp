@@ -12,7 +12,8 @@ namespace steadyiqa::objective {
 namespace {
 
 constexpr std::array<double, 3> kStd = {0.229, 0.224, 0.225};
-constexpr std::array kGradients = {NormGradient::kFiniteDifference, NormGradient::kCentral, NormGradient::kExact};
+constexpr std::array kGradients = {NormGradient::kFiniteDifference, NormGradient::kAlternating, NormGradient::kCentral,
+                                   NormGradient::kExact};
 constexpr double kLambda = 0.01;
 
 torch::Tensor tiny_labels() { return torch::tensor({3.0, -2.0, 5.0}, torch::kFloat64); }
