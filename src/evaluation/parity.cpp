@@ -40,6 +40,7 @@ objective::RegulariserOptions authors_regulariser(double step) {
   options.regulariser = objective::RegulariserKind::kNt;
   options.lambda = kWeight;
   options.step = step;
+  options.gradient = objective::NormGradient::kFiniteDifference;
   options.batch_norm = objective::BatchNormMode::kTrain;
   options.clean_pass = objective::CleanPass::kSeparate;
   return options;

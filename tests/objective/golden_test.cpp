@@ -84,6 +84,7 @@ RegulariserOptions authors_options(CleanPass clean_pass) {
   options.regulariser = RegulariserKind::kNt;
   options.lambda = 0.001;
   options.step = 0.01;
+  options.gradient = NormGradient::kFiniteDifference;
   options.batch_norm = BatchNormMode::kTrain;
   options.clean_pass = clean_pass;
   return options;
