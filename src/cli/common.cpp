@@ -1,5 +1,6 @@
 #include "cli/common.h"
 
+#include "attacks/catalogue.h"
 #include "base/text.h"
 #include "data/split.h"
 #include "models/compat.h"
@@ -87,10 +88,7 @@ void PreprocessingFlags::apply(models::Scorer& scorer) const {
 void AttackFlags::add(CLI::App& app) {
   app.add_option("--attack", names, "attack, with options: fgsm, ifgsm:steps=20 (repeatable)")->group("Attack");
   app.add_option("--eps", budgets, "l-infinity budget with its unit: 4/255 or 0.005px (repeatable)")->group("Attack");
-  auto table = attacks::attack_fields();
-  // These two have flags of their own: --attack carries options, --eps its unit.
-  std::erase_if(table, [](const auto& f) { return f.name == "attack" || f.name == "epsilon"; });
-  flags_.add(app, "", table, "Attack");
+  flags_.add(app, "", attacks::attack_fields(), "Attack");
 }
 
 std::vector<attacks::AttackOptions> AttackFlags::resolve() const {
@@ -104,20 +102,8 @@ std::vector<attacks::AttackOptions> AttackFlags::resolve() const {
   for (const auto& text : names) {
     auto options = base;
     flags_.apply("", options, attacks::attack_fields());
-    const auto colon = text.find(':');
-    options.attack = text.substr(0, colon);
-    static_cast<void>(attacks::make_attack(options.attack));  // an unknown name fails here, before any work
-    if (colon != std::string::npos) {
-      for (const auto& pair : split_csv_line(text.substr(colon + 1))) {
-        const auto equals = pair.find('=');
-        if (equals == std::string::npos) {
-          fail_usage("--attack {}: expected key=value, got '{}'", text, pair);
-        }
-        nlohmann::json json;
-        json[pair.substr(0, equals)] = detail::parse_flag_text(pair.substr(equals + 1));
-        options_from_json(options, attacks::attack_fields(), json, "--attack " + text);
-      }
-    }
+    options.attack = attacks::AttackSpec::parse(text);
+    static_cast<void>(attacks::make_attack(options.attack));  // a wrong name or parameter fails here, before any work
     for (const auto& budget : budgets) {
       options.epsilon = parse_pixel_quantity(budget, "--eps");
       static_cast<void>(attacks::budget_levels(options.epsilon));

@@ -93,7 +93,7 @@ struct PreprocessingFlags {
   TableFlags flags_;
 };
 
-/// --attack NAME[:key=value,...] (repeatable), --eps (repeatable), --direction, --unit, --steps, --step-size.
+/// --attack NAME[:key=value,...] (repeatable), --eps (repeatable), --direction, --unit, --seed.
 struct AttackFlags {
   std::vector<std::string> names;
   std::vector<std::string> budgets;

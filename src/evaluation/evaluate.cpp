@@ -1,5 +1,6 @@
 #include "evaluation/evaluate.h"
 
+#include "attacks/catalogue.h"
 #include "base/error.h"
 #include "data/loader.h"
 #include "image/fidelity.h"
@@ -8,6 +9,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 namespace steadyiqa::evaluation {
@@ -43,10 +45,10 @@ Evaluation describe(const checkpoint::LoadedModel& model, const std::string& mod
 
 AttackDescription describe(const attacks::AttackOptions& options) {
   const auto json = options_to_json(options, attacks::attack_fields());
-  return {.name = options.attack,
+  return {.name = options.attack.name,
+          .parameters = attacks::attack_parameters(options.attack),
           .epsilon = options.epsilon,
           .levels = attacks::budget_levels(options.epsilon),
-          .steps = options.attack == "fgsm" ? 1 : options.steps,
           .direction = json.at("direction").get<std::string>(),
           .unit = json.at("unit").get<std::string>()};
 }
@@ -89,6 +91,7 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
     paths.push_back(sample.path);
   }
   const auto mos = scoring::mos_0_100(dataset);
+  std::vector<double> seconds(made.size(), 0.0);
   const auto raw_score = [&scorer](const torch::Tensor& x) { return scorer.raw(x); };
   const models::EvalMode eval(scorer.network());
   const auto orientation = scorer.options().input.orientation;
@@ -107,13 +110,16 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
       evaluations[0].images.push_back(base);
     }
     for (std::size_t a = 0; a < made.size(); ++a) {
+      const auto start = std::chrono::steady_clock::now();
       const auto attack = made[a]->run(scorer, pixels, attack_list[a]);
+      seconds[a] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       auto result = base;
       result.attacked_raw = attack.attacked_raw;
       result.attacked = scorer.calibrate(attack.attacked_raw);
       result.attacked_float = scorer.calibrate(attack.float_raw);
       result.direction = attack.direction;
       result.linf_levels = attack.linf_levels;
+      result.model_calls = attack.model_calls;
       measure_fidelity(scorer, pixels, attack, result);
       evaluations[a].images.push_back(result);
       if (watch) {
@@ -121,6 +127,9 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
       }
     }
   });
+  for (std::size_t a = 0; a < made.size(); ++a) {
+    evaluations[a].seconds_per_image = seconds[a] / static_cast<double>(std::max<std::size_t>(paths.size(), 1));
+  }
   for (auto& evaluation : evaluations) {
     const auto& native = scorer.options().scale.native;
     summarise(evaluation, native ? native->to_0_100() : dataset.scale.line_to_0_100());

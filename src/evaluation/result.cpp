@@ -51,6 +51,7 @@ nlohmann::json to_json(const AttackedMeasures& m) {
           {"psnr_mean_db", number(m.mean_psnr)},
           {"ssim_mean", number(m.mean_ssim)},
           {"linf_max_levels", number(m.max_linf_levels)},
+          {"model_calls_mean", number(m.mean_model_calls)},
           {"rho_mean", number(m.mean_rho)}};
 }
 
@@ -99,6 +100,7 @@ AttackedMeasures attacked_measures(const Evaluation& e, const stats::Affine& raw
     return std::abs(i.attacked_float - i.clean) / std::max(eps * i.gradient_l1, 1e-12);
   });
   m.mean_rho = stats::mean(rho);
+  m.mean_model_calls = stats::mean(column(images, [](const auto& i) { return static_cast<double>(i.model_calls); }));
   for (const auto& image : images) {
     m.max_linf_levels = std::max(m.max_linf_levels, image.linf_levels);
   }
@@ -142,11 +144,14 @@ nlohmann::json to_json(const Evaluation& e, bool images) {
     json["attack"] = {{"name", e.attack->name},
                       {"eps_px", e.attack->epsilon},
                       {"eps_levels", e.attack->levels},
-                      {"steps", e.attack->steps},
+                      {"parameters", e.attack->parameters},
                       {"direction", e.attack->direction},
                       {"unit", e.attack->unit},
                       {"judged", "after 8-bit rounding, fresh forward pass, eval mode"}};
     json["attacked"] = to_json(*e.attacked);
+    if (e.seconds_per_image) {
+      json["attack"]["seconds_per_image"] = *e.seconds_per_image;
+    }
   }
   if (images) {
     auto& rows = json["images"] = nlohmann::json::array();

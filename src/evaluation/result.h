@@ -28,6 +28,7 @@ struct ImageResult {
   double linf_levels = 0;     ///< grey levels of 255
   double psnr = 0;            ///< dB, of attacked against clean; infinite when nothing changed
   double ssim = 0;            ///< NaN below 11 pixels
+  std::int64_t model_calls = 0;
 };
 
 /// Agreement of a list of scores with MOS (or with the clean scores), both 0-100.
@@ -51,14 +52,15 @@ struct AttackedMeasures {
   double mean_psnr = 0;              ///< over the images that have one, as mean_ssim; NaN when none has
   double mean_ssim = 0;
   double max_linf_levels = 0;
+  double mean_model_calls = 0;
   double mean_rho = 0;  ///< |change before rounding| / (eps ||grad||_1): 1 = linear
 };
 
 struct AttackDescription {
   std::string name;
-  double epsilon = 0;  ///< [0,1] pixels
-  int levels = 0;      ///< of 255, what 8-bit rounding keeps of epsilon
-  std::int64_t steps = 1;
+  nlohmann::json parameters = nlohmann::json::object();  ///< its own, all of them
+  double epsilon = 0;                                    ///< [0,1] pixels
+  int levels = 0;                                        ///< of 255, what 8-bit rounding keeps of epsilon
   std::string direction;
   std::string unit;
   bool operator==(const AttackDescription&) const = default;
@@ -79,6 +81,7 @@ struct Evaluation {
   std::string data_digest;
   std::optional<AttackDescription> attack;
   std::vector<ImageResult> images;
+  std::optional<double> seconds_per_image{};  ///< of the attack, judging included, on the machine that it ran on
 
   Agreement clean;
   double spread = 0;  ///< standard deviation of calibrated clean scores

@@ -95,9 +95,8 @@ std::string attack_block(const AttackDescription& attack, const std::vector<Mode
                                             {"change, points", {"mean↓", "p95↓"}},
                                             {"change", {"/spread↓"}},
                                             {"attacked image", {"PSNR dB", "SSIM"}}};
-  std::string out = wrap(fmt::format("{} · eps {} · {} {} · direction {} · unit {} · judged after 8-bit rounding",
-                                     attack.name, epsilon_text(attack), attack.steps,
-                                     attack.steps == 1 ? "step" : "steps", attack.direction, attack.unit),
+  std::string out = wrap(fmt::format("{} · eps {} · direction {} · unit {} · judged after 8-bit rounding",
+                                     attack_text(attack), epsilon_text(attack), attack.direction, attack.unit),
                          kTableWidth);
   out += model_grid(agreement, models, [&](const ModelResults& model) {
     const AttackedMeasures m = measures_of(model, attack);
@@ -155,8 +154,7 @@ GridRow demo_row(const DemoMeasure& measure, double baseline, double nt) {
 
 void add_attack_rows(std::vector<GridRow>& rows, const AttackDescription& attack, const AttackedMeasures& baseline,
                      const AttackedMeasures& nt) {
-  rows.push_back({fmt::format("attacked: {}, eps {}, {} {}", attack.name, epsilon_text(attack), attack.steps,
-                              attack.steps == 1 ? "step" : "steps")});
+  rows.push_back({fmt::format("attacked: {}, eps {}", attack_text(attack), epsilon_text(attack))});
   rows.push_back(demo_row({"mean score change, points", Better::kLower, 2}, baseline.change.mean_absolute,
                           nt.change.mean_absolute));
   rows.push_back(demo_row({"score change / spread of scores", Better::kLower, 3}, baseline.change.share_of_spread,
@@ -168,6 +166,14 @@ void add_attack_rows(std::vector<GridRow>& rows, const AttackDescription& attack
 }
 
 }  // namespace
+
+std::string attack_text(const AttackDescription& attack) {
+  std::string text = attack.name;
+  for (const auto& [key, value] : attack.parameters.items()) {
+    text += fmt::format(" {} {}", key, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return text;
+}
 
 std::string epsilon_text(const AttackDescription& attack) {
   const double levels = attack.epsilon * 255.0;

@@ -25,5 +25,7 @@ inline constexpr std::size_t kDemoTableWidth = 90;  ///< code points a line
 
 /// "4/255 (0.01569px)", or "0.005px (1/255 after rounding)" when the budget is no whole number of levels.
 [[nodiscard]] std::string epsilon_text(const evaluation::AttackDescription& attack);
+/// Name and parameters: "ifgsm step-size 0.0 steps 10".
+[[nodiscard]] std::string attack_text(const evaluation::AttackDescription& attack);
 
 }  // namespace steadyiqa::report

@@ -1,5 +1,5 @@
 // What holds for every attack of the catalogue.
-#include "attacks/attack.h"
+#include "attacks/catalogue.h"
 
 #include "attacks/tiny_scorer.h"
 #include "base/expect_error.h"
@@ -43,10 +43,10 @@ int levels_between(const torch::Tensor& a, const torch::Tensor& b) {
 class EveryAttack : public ::testing::TestWithParam<std::string> {
  protected:
   [[nodiscard]] static AttackOptions options(double epsilon, Direction direction = Direction::kUp) {
-    return {.attack = GetParam(), .epsilon = epsilon, .direction = direction};
+    return {.attack = {GetParam()}, .epsilon = epsilon, .direction = direction};
   }
   static AttackResult attack(const models::Scorer& scorer, const torch::Tensor& pixels, const AttackOptions& options) {
-    return make_attack(GetParam())->run(scorer, pixels, options);
+    return make_attack({GetParam()})->run(scorer, pixels, options);
   }
 };
 
@@ -251,7 +251,7 @@ TEST_P(EveryAttack, FindsTheOptimumOfALinearScore) {
 }
 
 TEST(AttackCatalogue, NamesTheNearestAttack) {
-  const auto message = error_message(ErrorKind::kUsage, [] { static_cast<void>(make_attack("ifgm")); });
+  const auto message = error_message(ErrorKind::kUsage, [] { static_cast<void>(make_attack({"ifgm"})); });
   EXPECT_NE(message.find("'ifgsm'"), std::string::npos) << message;
 }
 
@@ -260,9 +260,9 @@ TEST(IteratedFgsm, IsAtLeastAsStrongAsFgsm) {
   double one_step = 0;
   double iterated = 0;
   for (const auto& pixels : tiny_images(6)) {
-    AttackOptions options{.epsilon = 8 * kLevel, .steps = 10, .direction = Direction::kUp};
-    const auto fgsm = make_attack("fgsm")->run(scorer, pixels, options);
-    const auto ifgsm = make_attack("ifgsm")->run(scorer, pixels, options);
+    AttackOptions options{.epsilon = 8 * kLevel, .direction = Direction::kUp};
+    const auto fgsm = make_attack({"fgsm"})->run(scorer, pixels, options);
+    const auto ifgsm = make_attack({"ifgsm"})->run(scorer, pixels, options);
     one_step += fgsm.attacked_raw - fgsm.clean_raw;
     iterated += ifgsm.attacked_raw - ifgsm.clean_raw;
     EXPECT_EQ(ifgsm.model_calls - fgsm.model_calls, 9);

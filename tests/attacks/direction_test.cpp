@@ -1,5 +1,5 @@
 // Which way a score is pushed.
-#include "attacks/attack.h"
+#include "attacks/catalogue.h"
 
 #include "attacks/tiny_scorer.h"
 
@@ -19,7 +19,7 @@ using ::steadyiqa::testing::tiny_scorer;
 AttackResult attack(const models::Scorer& scorer, const torch::Tensor& pixels, Direction direction,
                     Unit unit = Unit::kImage) {
   const AttackOptions options{.epsilon = 2.0 / 255.0, .direction = direction, .unit = unit};
-  return make_attack("fgsm")->run(scorer, pixels, options);
+  return make_attack({"fgsm"})->run(scorer, pixels, options);
 }
 
 double change(const models::Scorer& scorer, const AttackResult& result) {

@@ -283,7 +283,7 @@ TEST_F(CommandLine, EvaluatesAsJson) {
   ASSERT_EQ(evaluations.size(), 2U);
   EXPECT_EQ(evaluations[0].at("attack").at("name"), "fgsm");
   EXPECT_EQ(evaluations[1].at("attack").at("name"), "ifgsm");
-  EXPECT_EQ(evaluations[1].at("attack").at("steps"), 2);
+  EXPECT_EQ(evaluations[1].at("attack").at("parameters").at("steps"), 2);
   for (const auto& evaluation : evaluations) {
     EXPECT_EQ(evaluation.at("attack").at("eps_levels"), 2);
     EXPECT_EQ(evaluation.at("data").at("images"), 5);

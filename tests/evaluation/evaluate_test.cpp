@@ -62,7 +62,7 @@ TEST_F(Evaluate, JudgesTheAttackedImageThatItHandsOut) {
   std::vector<double> raw;
   std::vector<double> psnr;
   const auto evaluations = evaluate(
-      loaded, "m", some_images(4), {fgsm(), {.attack = "ifgsm", .epsilon = 0.005, .steps = 3}},
+      loaded, "m", some_images(4), {fgsm(), {.attack = {"ifgsm", {{"steps", 3}}}, .epsilon = 0.005}},
       [&](std::size_t image, std::size_t attack, const torch::Tensor& clean, const attacks::AttackResult& result) {
         EXPECT_EQ(image * 2 + attack, calls++);
         EXPECT_TRUE(torch::equal(clean, tiny_images(image + 1)[image]));
@@ -79,8 +79,9 @@ TEST_F(Evaluate, JudgesTheAttackedImageThatItHandsOut) {
   }
   EXPECT_EQ(evaluations[0].attacked->max_linf_levels, 2);
   EXPECT_EQ(evaluations[1].attacked->max_linf_levels, 1);
-  EXPECT_EQ(evaluations[0].attack->steps, 1);
-  EXPECT_EQ(evaluations[1].attack->steps, 3);
+  EXPECT_EQ(evaluations[0].images[0].model_calls, 4);
+  EXPECT_EQ(evaluations[1].images[0].model_calls, 6);
+  EXPECT_EQ(evaluations[1].attack->parameters, (nlohmann::json{{"steps", 3}, {"step-size", 0.0}}));
   EXPECT_EQ(evaluations[1].attack->levels, 1);
 }
 

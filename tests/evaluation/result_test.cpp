@@ -22,7 +22,7 @@ Evaluation five_images() {
   Evaluation e;
   e.calibration = {80, 12};
   e.attack =
-      AttackDescription{.name = "fgsm", .epsilon = 0.01, .levels = 2, .steps = 1, .direction = "mid", .unit = "image"};
+      AttackDescription{.name = "fgsm", .epsilon = 0.01, .levels = 2, .direction = "mid", .unit = "image"};
   for (std::size_t i = 0; i < kMos.size(); ++i) {
     ImageResult image;
     image.name = "image-" + std::to_string(i);

@@ -101,8 +101,8 @@ TEST(EvaluationTable, OneModelHasNoDelta) {
 TEST(EvaluationTable, HeadingStatesTheAttack) {
   EXPECT_THAT(
       evaluation_table(two_models()),
-      HasSubstr("fgsm · eps 0.005px (1/255 after rounding) · 1 step · direction mid · unit image · judged after"));
-  EXPECT_EQ(epsilon_text({.name = "", .epsilon = 4 / 255.0, .levels = 4, .steps = 1, .direction = "", .unit = ""}),
+      HasSubstr("fgsm · eps 0.005px (1/255 after rounding) · direction mid · unit image · judged after"));
+  EXPECT_EQ(epsilon_text({.name = "", .epsilon = 4 / 255.0, .levels = 4, .direction = "", .unit = ""}),
             "4/255 (0.01569px)");
 }
 

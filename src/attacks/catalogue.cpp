@@ -1,0 +1,63 @@
+#include "attacks/catalogue.h"
+
+#include "attacks/apgd.h"
+#include "attacks/gradient_sign.h"
+#include "base/error.h"
+#include "base/text.h"
+
+namespace steadyiqa::attacks {
+namespace {
+
+void append(std::vector<AttackInfo>& table, std::vector<AttackInfo> family) {
+  for (auto& info : family) {
+    table.push_back(std::move(info));
+  }
+}
+
+const std::vector<AttackInfo>& table() {
+  static const std::vector<AttackInfo> kTable = [] {
+    std::vector<AttackInfo> infos;
+    append(infos, gradient_sign_attacks());
+    append(infos, apgd_attacks());
+    return infos;
+  }();
+  return kTable;
+}
+
+}  // namespace
+
+std::string box_name(Box box) {
+  switch (box) {
+    case Box::kWhite:
+      return "white";
+    case Box::kBlack:
+      return "black";
+    case Box::kTransfer:
+      return "transfer";
+  }
+  STEADYIQA_ASSERT(false, "every box has its case");
+  return "";
+}
+
+std::span<const AttackInfo> attack_catalogue() { return table(); }
+
+const AttackInfo& find_attack(const std::string& name) {
+  std::vector<std::string> names;
+  for (const auto& info : table()) {
+    if (info.name == name) {
+      return info;
+    }
+    names.push_back(info.name);
+  }
+  fail_usage("unknown attack '{}'{}", name, suggestion(name, names));
+}
+
+std::unique_ptr<Attack> make_attack(const AttackSpec& spec) {
+  return find_attack(spec.name).make(spec.parameters, fmt::format("attack '{}'", spec.text()));
+}
+
+nlohmann::json attack_parameters(const AttackSpec& spec) {
+  return find_attack(spec.name).resolve(spec.parameters, fmt::format("attack '{}'", spec.text()));
+}
+
+}  // namespace steadyiqa::attacks

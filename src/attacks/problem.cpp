@@ -1,0 +1,121 @@
+#include "attacks/problem.h"
+
+#include "base/error.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+#include <utility>
+
+namespace steadyiqa::attacks {
+namespace {
+
+void require_finite(const torch::Tensor& values, const char* what) {
+  if (!torch::isfinite(values).all().item<bool>()) {
+    fail(ErrorKind::kNumeric, "attack: {} is not finite", what);
+  }
+}
+
+/// A calibration that tells nothing (a constant model's) must not hide the raw score from the attack.
+stats::Affine usable(stats::Affine line) {
+  line.slope = line.slope == 0.0 ? 1.0 : line.slope;
+  return line;
+}
+
+}  // namespace
+
+int budget_levels(double epsilon) {
+  const int levels = static_cast<int>(std::floor(epsilon * 255.0 + 1e-4));
+  if (levels < 1) {
+    fail_usage("a budget of {}px is below one grey level (1/255) and would vanish in an 8-bit image", epsilon);
+  }
+  return levels;
+}
+
+torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean, int levels) {
+  // The whole levels within budget. Clean values between levels (the crops of an enlarged image) must be stayed near,
+  // too; the slack is for float arithmetic on those that are whole.
+  constexpr double kSlack = 1e-3;
+  const auto base = clean * 255.0;
+  const auto low = (base - (levels + kSlack)).ceil();
+  const auto high = (base + (levels + kSlack)).floor();
+  return torch::minimum(torch::maximum((x * 255.0).round(), low), high).clamp(0, 255) / 255.0;
+}
+
+Problem::Problem(Victim& victim, torch::Tensor clean, torch::Tensor sign, torch::Tensor target, double epsilon,
+                 std::vector<std::uint64_t> seeds)
+    : victim_(victim),
+      clean_(std::move(clean)),
+      sign_(std::move(sign)),
+      target_(std::move(target)),
+      epsilon_(epsilon),
+      seeds_(std::move(seeds)),
+      calibration_(usable(victim.calibration())) {
+  STEADYIQA_ASSERT(clean_.dim() == 4 && sign_.numel() == size() && seeds_.size() == static_cast<std::size_t>(size()),
+                   "a problem has a sign and a seed for each item");
+}
+
+torch::Tensor Problem::objective(const torch::Tensor& x) {
+  const auto raw = victim_.raw(x);
+  if (target_.defined()) {
+    return -(raw * calibration_.slope + calibration_.intercept - target_).abs();
+  }
+  return raw * (sign_ * calibration_.slope);
+}
+
+torch::Tensor Problem::values(const torch::Tensor& x) {
+  const torch::NoGradGuard no_grad;
+  ++forward_calls_;
+  auto result = objective(x);
+  require_finite(result, "the model's score");
+  return result;
+}
+
+Problem::Gradient Problem::gradient(const torch::Tensor& x) { return gradient(x, {}); }
+
+Problem::Gradient Problem::gradient(const torch::Tensor& x,
+                                    const std::function<torch::Tensor(const torch::Tensor&)>& penalty) {
+  if (!victim_.has_gradient()) {
+    fail_usage("this attack needs the victim's gradient, and this victim only answers with scores");
+  }
+  ++gradient_calls_;
+  const auto result = models::input_gradient(
+      [&](const torch::Tensor& at) { return penalty ? objective(at) + penalty(at) : objective(at); }, x);
+  require_finite(result.scores, "the model's score");
+  require_finite(result.gradient, "the score's input gradient");
+  return {result.scores, result.gradient};
+}
+
+torch::Tensor Problem::project(const torch::Tensor& x) const {
+  return torch::minimum(torch::maximum(x, clean_ - epsilon_), clean_ + epsilon_).clamp(0, 1);
+}
+
+torch::Tensor Problem::round(const torch::Tensor& x) const {
+  return round_to_8_bit(project(x), clean_, budget_levels(epsilon_));
+}
+
+void Problem::keep_better(torch::Tensor& x, torch::Tensor& values, const torch::Tensor& candidate,
+                          const torch::Tensor& candidate_values) {
+  const auto better = candidate_values > values;
+  x = torch::where(better.view({-1, 1, 1, 1}), candidate, x);
+  values = torch::where(better, candidate_values, values);
+}
+
+Rng Problem::rng(std::int64_t item, std::string_view purpose, std::uint64_t index) const {
+  return Rng(derive_seed(seeds_.at(static_cast<std::size_t>(item)), purpose, index));
+}
+
+torch::Tensor Problem::random(std::string_view purpose, std::uint64_t index,
+                              const std::function<double(Rng&)>& make) const {
+  auto values = torch::empty(clean_.sizes(), torch::kFloat32);
+  for (std::int64_t item = 0; item < size(); ++item) {
+    auto generator = rng(item, purpose, index);
+    auto* data = values[item].data_ptr<float>();
+    for (std::int64_t i = 0; i < values[item].numel(); ++i) {
+      data[i] = static_cast<float>(make(generator));
+    }
+  }
+  return values.to(clean_.device());
+}
+
+}  // namespace steadyiqa::attacks

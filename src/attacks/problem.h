@@ -1,0 +1,82 @@
+// What an attack sees: an objective to be increased, the clean pixels, a budget. It counts what the attack asks.
+#pragma once
+
+#include "attacks/victim.h"
+#include "base/seed.h"
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+namespace steadyiqa::attacks {
+
+class Problem {
+ public:
+  /// `clean`: [N,3,H,W] in [0,1]. `sign`: [N], +1 or -1: which way each score goes. `target`: [N] calibrated scores to
+  /// reach instead, or undefined. `seeds`: one for each item.
+  Problem(Victim& victim, torch::Tensor clean, torch::Tensor sign, torch::Tensor target, double epsilon,
+          std::vector<std::uint64_t> seeds);
+
+  [[nodiscard]] const torch::Tensor& clean() const { return clean_; }
+  [[nodiscard]] std::int64_t size() const { return clean_.size(0); }
+  /// l-infinity budget in [0,1] pixel units.
+  [[nodiscard]] double epsilon() const { return epsilon_; }
+
+  /// The objective of each item in calibrated points, more is better for the attack: sign x score, or minus the
+  /// distance to the target. [N,3,H,W] -> [N]. Counts one forward call. Throws Error(kNumeric) when one is not finite.
+  [[nodiscard]] torch::Tensor values(const torch::Tensor& x);
+  struct Gradient {
+    torch::Tensor values;    ///< [N]
+    torch::Tensor gradient;  ///< of their sum by x, shape of x
+  };
+  /// Counts one gradient call. Throws Error(kUsage) where the victim has no gradient, Error(kNumeric) when it is not
+  /// finite.
+  [[nodiscard]] Gradient gradient(const torch::Tensor& x);
+  /// The same of values plus `penalty` (x -> [N] points, differentiable), for attacks that weigh fidelity.
+  [[nodiscard]] Gradient gradient(const torch::Tensor& x,
+                                  const std::function<torch::Tensor(const torch::Tensor&)>& penalty);
+
+  /// Into the eps-box around `clean` and into [0,1].
+  [[nodiscard]] torch::Tensor project(const torch::Tensor& x) const;
+  /// As a user would save it: whole grey levels, within budget and [0,1].
+  [[nodiscard]] torch::Tensor round(const torch::Tensor& x) const;
+  /// Takes each item of `candidate` where its value is above `values`, into `x` and `values`, in place.
+  static void keep_better(torch::Tensor& x, torch::Tensor& values, const torch::Tensor& candidate,
+                          const torch::Tensor& candidate_values);
+
+  /// Item `item`'s own randomness, whatever batch it is in.
+  [[nodiscard]] Rng rng(std::int64_t item, std::string_view purpose, std::uint64_t index = 0) const;
+  /// Shape of `clean`, each value make(rng) of its item's rng.
+  [[nodiscard]] torch::Tensor random(std::string_view purpose, std::uint64_t index,
+                                     const std::function<double(Rng&)>& make) const;
+
+  [[nodiscard]] std::int64_t forward_calls() const { return forward_calls_; }
+  [[nodiscard]] std::int64_t gradient_calls() const { return gradient_calls_; }
+  /// forward_calls + gradient_calls, each of one item.
+  [[nodiscard]] std::int64_t calls() const { return forward_calls_ + gradient_calls_; }
+
+ private:
+  [[nodiscard]] torch::Tensor objective(const torch::Tensor& x);
+
+  Victim& victim_;
+  torch::Tensor clean_;
+  torch::Tensor sign_;
+  torch::Tensor target_;
+  double epsilon_;
+  std::vector<std::uint64_t> seeds_;
+  stats::Affine calibration_;
+  std::int64_t forward_calls_ = 0;
+  std::int64_t gradient_calls_ = 0;
+};
+
+/// The budget in whole grey levels that survives 8-bit rounding: floor(epsilon * 255 + 1e-4).
+/// Throws Error(kUsage) when it is below one level: such a perturbation would vanish when saved.
+[[nodiscard]] int budget_levels(double epsilon);
+
+/// To the nearest multiple of 1/255 within `levels` grey levels of `clean` and within [0,1].
+[[nodiscard]] torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean, int levels);
+
+}  // namespace steadyiqa::attacks
