@@ -135,6 +135,7 @@ AttackResult Attack::run(Victim& victim, const torch::Tensor& pixels, const Atta
   if (options.direction == Direction::kBoth && !options.target) {
     merge(trial, attempt(-first), clean);
   }
+  result.clean = items;
   result.attacked = trial.pixels;
   result.clean_raw = clean.mean().item<double>();
   result.attacked_raw = trial.raw.mean().item<double>();

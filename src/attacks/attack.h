@@ -48,7 +48,8 @@ struct AttackOptions {
 
 /// What an attack did to one image, judged on a fresh forward pass in eval mode after 8-bit rounding.
 struct AttackResult {
-  torch::Tensor attacked;        ///< [1,3,H,W] (unit crop: [K,3,S,S]), exact multiples of 1/255, within budget
+  torch::Tensor clean;           ///< what was attacked: the image, [1,3,H,W] (unit crop: its crops, [K,3,S,S])
+  torch::Tensor attacked;        ///< of the same shape, exact multiples of 1/255, within budget
   double clean_raw = 0;          ///< raw score before
   double attacked_raw = 0;       ///< raw score after
   double float_raw = 0;          ///< raw score of the perturbation before rounding, for reference

@@ -27,6 +27,8 @@ void describe_training(const nlohmann::json& recipe, Evaluation& e) {
   }
 }
 
+}  // namespace
+
 Evaluation describe(const checkpoint::LoadedModel& model, const std::string& model_path, const data::Dataset& dataset) {
   const auto& options = model.scorer.options();
   Evaluation e;
@@ -53,22 +55,41 @@ AttackDescription describe(const attacks::AttackOptions& options) {
           .unit = json.at("unit").get<std::string>()};
 }
 
-/// Mean fidelity of the attacked pixels (one image, or each of its crops) to the clean ones.
-void measure_fidelity(const models::Scorer& scorer, const torch::Tensor& pixels, const attacks::AttackResult& attack,
-                      ImageResult& result) {
-  torch::NoGradGuard no_grad;
-  const bool whole = attack.attacked.sizes().equals(pixels.sizes());
-  const auto clean = whole ? pixels : scorer.crops(pixels);
-  for (std::int64_t i = 0; i < clean.size(0); ++i) {
-    const auto a = data::to_image(clean[i]);
+ImageResult clean_result(const models::Scorer& scorer, const std::string& name, double mos,
+                         const torch::Tensor& pixels) {
+  const models::EvalMode eval(scorer.network());
+  const auto at_clean = models::input_gradient([&](const torch::Tensor& x) { return scorer.raw(x); }, pixels);
+  ImageResult result;
+  result.name = name;
+  result.mos = mos;
+  result.clean_raw = at_clean.scores[0].item<double>();
+  result.clean = scorer.calibrate(result.clean_raw);
+  result.gradient_l1 = at_clean.gradient.abs().sum(torch::kFloat64).item<double>() *
+                       std::abs(scorer.options().scale.calibration.slope);
+  return result;
+}
+
+void add_attack(ImageResult& result, const attacks::AttackResult& attack, const stats::Affine& calibration) {
+  result.attacked_raw = attack.attacked_raw;
+  result.attacked = calibration(attack.attacked_raw);
+  result.attacked_float = calibration(attack.float_raw);
+  result.direction = attack.direction;
+  result.linf_levels = attack.linf_levels;
+  result.model_calls = attack.model_calls;
+  const auto count = static_cast<double>(attack.clean.size(0));
+  for (std::int64_t i = 0; i < attack.clean.size(0); ++i) {
+    const auto a = data::to_image(attack.clean[i]);
     const auto b = data::to_image(attack.attacked[i]);
-    result.psnr += image::psnr(a, b) / static_cast<double>(clean.size(0));
+    result.psnr += image::psnr(a, b) / count;
     const bool fits = std::min(a.width, a.height) >= kSsimWindow;
-    result.ssim += (fits ? image::ssim(a, b) : std::nan("")) / static_cast<double>(clean.size(0));
+    result.ssim += (fits ? image::ssim(a, b) : std::nan("")) / count;
   }
 }
 
-}  // namespace
+stats::Affine raw_to_0_100(const models::Scorer& scorer, const stats::LabelScale& labels) {
+  const auto& native = scorer.options().scale.native;
+  return native ? native->to_0_100() : labels.line_to_0_100();
+}
 
 std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std::string& model_path,
                                  const data::Dataset& dataset, const std::vector<attacks::AttackOptions>& attack_list,
@@ -92,20 +113,11 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
   }
   const auto mos = scoring::mos_0_100(dataset);
   std::vector<double> seconds(made.size(), 0.0);
-  const auto raw_score = [&scorer](const torch::Tensor& x) { return scorer.raw(x); };
-  const models::EvalMode eval(scorer.network());
   const auto orientation = scorer.options().input.orientation;
   scoring::for_each_image(paths, orientation, "evaluating", [&](std::int64_t i, const Result<torch::Tensor>& decoded) {
     const auto index = static_cast<std::size_t>(i);
     const auto& pixels = decoded.value();
-    const auto at_clean = models::input_gradient(raw_score, pixels);
-    ImageResult base;
-    base.name = dataset.samples[index].name;
-    base.mos = mos[index];
-    base.clean_raw = at_clean.scores[0].item<double>();
-    base.clean = scorer.calibrate(base.clean_raw);
-    base.gradient_l1 = at_clean.gradient.abs().sum(torch::kFloat64).item<double>() *
-                       std::abs(scorer.options().scale.calibration.slope);
+    const auto base = clean_result(scorer, dataset.samples[index].name, mos[index], pixels);
     if (made.empty()) {
       evaluations[0].images.push_back(base);
     }
@@ -114,13 +126,7 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
       const auto attack = made[a]->run(scorer, pixels, attack_list[a]);
       seconds[a] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       auto result = base;
-      result.attacked_raw = attack.attacked_raw;
-      result.attacked = scorer.calibrate(attack.attacked_raw);
-      result.attacked_float = scorer.calibrate(attack.float_raw);
-      result.direction = attack.direction;
-      result.linf_levels = attack.linf_levels;
-      result.model_calls = attack.model_calls;
-      measure_fidelity(scorer, pixels, attack, result);
+      add_attack(result, attack, scorer.options().scale.calibration);
       evaluations[a].images.push_back(result);
       if (watch) {
         watch(index, a, pixels, attack);
@@ -131,8 +137,7 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
     evaluations[a].seconds_per_image = seconds[a] / static_cast<double>(std::max<std::size_t>(paths.size(), 1));
   }
   for (auto& evaluation : evaluations) {
-    const auto& native = scorer.options().scale.native;
-    summarise(evaluation, native ? native->to_0_100() : dataset.scale.line_to_0_100());
+    summarise(evaluation, raw_to_0_100(scorer, dataset.scale));
   }
   return evaluations;
 }

@@ -26,4 +26,17 @@ using Watch = std::function<void(std::size_t image, std::size_t attack, const to
                                                const std::vector<attacks::AttackOptions>& attack_list,
                                                const Watch& watch = {});
 
+/// What an Evaluation says of model and data, before any image.
+[[nodiscard]] Evaluation describe(const checkpoint::LoadedModel& model, const std::string& model_path,
+                                  const data::Dataset& dataset);
+/// What it says of an attack.
+[[nodiscard]] AttackDescription describe(const attacks::AttackOptions& options);
+/// One clean image: its scores and input gradient. `pixels`: [1,3,H,W].
+[[nodiscard]] ImageResult clean_result(const models::Scorer& scorer, const std::string& name, double mos,
+                                       const torch::Tensor& pixels);
+/// Puts what an attack did into `result`: scores by `calibration`, fidelity averaged over the image's items (crops).
+void add_attack(ImageResult& result, const attacks::AttackResult& attack, const stats::Affine& calibration);
+/// What raw scores stand for: by the labels that the model learned where it says so, else by the data set's.
+[[nodiscard]] stats::Affine raw_to_0_100(const models::Scorer& scorer, const stats::LabelScale& labels);
+
 }  // namespace steadyiqa::evaluation

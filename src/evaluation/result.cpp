@@ -20,7 +20,12 @@ std::vector<double> column(const std::vector<ImageResult>& images,
   return values;
 }
 
+/// All NaN where the truth is not known for every image.
 Agreement agreement(std::span<const double> scores, std::span<const double> truth) {
+  if (!std::ranges::all_of(truth, [](double value) { return std::isfinite(value); })) {
+    const double none = std::nan("");
+    return {none, none, none, none, none, none};
+  }
   return {.srocc = stats::srocc(scores, truth),
           .plcc = stats::plcc(scores, truth),
           .plcc_logistic = stats::plcc_logistic4(scores, truth),
@@ -55,23 +60,24 @@ nlohmann::json to_json(const AttackedMeasures& m) {
           {"rho_mean", number(m.mean_rho)}};
 }
 
-nlohmann::json to_json(const ImageResult& image, bool attacked) {
-  nlohmann::json json = {{"image", image.name},
-                         {"mos", number(image.mos)},
-                         {"score", number(image.clean)},
-                         {"raw_score", number(image.clean_raw)},
-                         {"grad_l1_px", number(image.gradient_l1)}};
-  if (attacked) {
-    json["attacked"] = number(image.attacked);
-    json["attacked_raw"] = number(image.attacked_raw);
-    json["attacked_float"] = number(image.attacked_float);
-    json["direction"] = image.direction;
-    json["linf_levels"] = number(image.linf_levels);
-    json["psnr_db"] = number(image.psnr);
-    json["ssim"] = number(image.ssim);
-  }
-  return json;
-}
+/// The numbers of an image's row by their JSON names.
+struct NumberField {
+  const char* key;
+  double ImageResult::*member;
+  bool attacked;  ///< only of an attacked image
+};
+constexpr NumberField kNumbers[] = {
+    {"mos", &ImageResult::mos, false},
+    {"score", &ImageResult::clean, false},
+    {"raw_score", &ImageResult::clean_raw, false},
+    {"grad_l1_px", &ImageResult::gradient_l1, false},
+    {"attacked", &ImageResult::attacked, true},
+    {"attacked_raw", &ImageResult::attacked_raw, true},
+    {"attacked_float", &ImageResult::attacked_float, true},
+    {"linf_levels", &ImageResult::linf_levels, true},
+    {"psnr_db", &ImageResult::psnr, true},
+    {"ssim", &ImageResult::ssim, true},
+};
 
 /// Over the images that have the value (an unchanged one has no PSNR, one below the window's size no SSIM); NaN when
 /// none has.
@@ -108,6 +114,32 @@ AttackedMeasures attacked_measures(const Evaluation& e, const stats::Affine& raw
 }
 
 }  // namespace
+
+nlohmann::json to_json(const ImageResult& image, bool attacked) {
+  nlohmann::json json = {{"image", image.name}};
+  for (const auto& f : kNumbers) {
+    if (attacked || !f.attacked) {
+      json[f.key] = number(image.*f.member);
+    }
+  }
+  if (attacked) {
+    json["direction"] = image.direction;
+    json["model_calls"] = image.model_calls;
+  }
+  return json;
+}
+
+ImageResult image_result_from(const nlohmann::json& json) {
+  ImageResult image;
+  image.name = json.at("image").get<std::string>();
+  for (const auto& f : kNumbers) {
+    const auto& value = json.at(f.key);
+    image.*f.member = value.is_null() ? std::nan("") : value.get<double>();
+  }
+  image.direction = json.at("direction").get<int>();
+  image.model_calls = json.at("model_calls").get<std::int64_t>();
+  return image;
+}
 
 void summarise(Evaluation& e, const stats::Affine& raw_to_0_100) {
   const auto mos = column(e.images, [](const auto& i) { return i.mos; });

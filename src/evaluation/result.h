@@ -16,7 +16,7 @@ namespace steadyiqa::evaluation {
 /// raw.
 struct ImageResult {
   std::string name;
-  double mos = 0;  ///< 0-100
+  double mos = 0;  ///< 0-100; NaN of an image without a rating
   double clean = 0;
   double clean_raw = 0;    ///< the network's own output
   double gradient_l1 = 0;  ///< ||grad_x f||_1 of the calibrated score, x in [0,1] pixels: points per unit of l-infinity
@@ -93,6 +93,11 @@ struct Evaluation {
 /// Fills in every set-level measure from `images`. `raw_to_0_100` is what raw scores stand for without calibration: of
 /// the labels that the network learned, or of the data set's.
 void summarise(Evaluation& evaluation, const stats::Affine& raw_to_0_100);
+
+/// One row; `attacked` adds what was measured under attack. NaN and infinity become null.
+[[nodiscard]] nlohmann::json to_json(const ImageResult& image, bool attacked);
+/// Reads an attacked row back (null as NaN). Throws nlohmann::json::exception for one that is broken.
+[[nodiscard]] ImageResult image_result_from(const nlohmann::json& json);
 
 /// NaN and infinity become null. With `images`, the per-image rows, too.
 [[nodiscard]] nlohmann::json to_json(const Evaluation& evaluation, bool images);
