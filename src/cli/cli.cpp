@@ -89,9 +89,9 @@ int run_cli(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 usage, 2 input, file or model, 3 gate failed, 4 some items failed,\n"
       "5 a numeric check failed, 130 interrupted (resumable).");
-  const std::vector<Command> commands = {add_demo(app),    add_train(app),  add_score(app),      add_evaluate(app),
-                                         add_doctor(app),  add_models(app), add_data_check(app), add_inspect(app),
-                                         add_convert(app), add_export(app)};
+  const std::vector<Command> commands = {add_demo(app),    add_train(app),   add_score(app),  add_evaluate(app),
+                                         add_attack(app),  add_doctor(app),  add_models(app), add_data_check(app),
+                                         add_inspect(app), add_convert(app), add_export(app)};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

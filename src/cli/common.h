@@ -9,6 +9,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -107,6 +108,10 @@ struct AttackFlags {
   TableFlags flags_;
 };
 
+/// Files as given; a folder's images, sorted by name, with its sub-folders; "-": one path per line on stdin. Throws
+/// Error(kInput) when that is none.
+[[nodiscard]] std::vector<std::filesystem::path> image_paths(const std::vector<std::string>& arguments);
+
 struct PixelSize {
   std::int64_t height = 0;
   std::int64_t width = 0;
@@ -123,6 +128,7 @@ Command add_demo(CLI::App& app);
 Command add_train(CLI::App& app);
 Command add_score(CLI::App& app);
 Command add_evaluate(CLI::App& app);
+Command add_attack(CLI::App& app);
 Command add_doctor(CLI::App& app);
 Command add_models(CLI::App& app);
 Command add_data_check(CLI::App& app);

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "checkpoint/model_file.h"
 #include "data/split.h"
+#include "evaluation/attack_pack.h"
 #include "evaluation/evaluate.h"
 #include "parallel/runtime.h"
 #include "report/csv.h"
@@ -17,6 +18,7 @@ struct EvaluateFlags {
   AttackFlags attack;
   PreprocessingFlags preprocessing;
   std::vector<std::string> models;
+  std::vector<std::string> packs;
   std::string set = "test";
   std::string json_file;
   std::string csv_file;
@@ -26,9 +28,8 @@ struct EvaluateFlags {
   int threads = 0;
 };
 
-int run_evaluate(const EvaluateFlags& flags) {
-  const auto attacks = flags.attack.resolve();
-  parallel::configure_threads(flags.threads);
+std::vector<evaluation::Evaluation> evaluate_data(const EvaluateFlags& flags,
+                                                  const std::vector<attacks::AttackOptions>& attacks) {
   auto dataset = flags.data.open();
   if (flags.set != "all") {
     dataset = data::subset(dataset, flags.set);
@@ -45,9 +46,31 @@ int run_evaluate(const EvaluateFlags& flags) {
       evaluations.push_back(std::move(evaluation));
     }
   }
-  nlohmann::json config = {{"data", flags.data.spec},   {"split", flags.data.split_file},
-                           {"ratio", flags.data.ratio}, {"split_seed", flags.data.split_seed},
-                           {"set", flags.set},          {"limit", flags.limit}};
+  return evaluations;
+}
+
+std::vector<evaluation::Evaluation> evaluate_packs(const EvaluateFlags& flags) {
+  std::vector<evaluation::Evaluation> evaluations;
+  for (const auto& path : flags.models) {
+    auto model = checkpoint::load_model(path);
+    flags.preprocessing.apply(model.scorer);
+    for (const auto& pack : flags.packs) {
+      evaluations.push_back(evaluation::evaluate_pack(model, path, evaluation::read_pack(pack)));
+    }
+  }
+  return evaluations;
+}
+
+int run_evaluate(const EvaluateFlags& flags) {
+  const auto attacks = flags.attack.resolve();
+  if (flags.data.spec.empty() == flags.packs.empty()) {
+    fail_usage("evaluate takes --data or --pack, one of them");
+  }
+  parallel::configure_threads(flags.threads);
+  const auto evaluations = flags.packs.empty() ? evaluate_data(flags, attacks) : evaluate_packs(flags);
+  nlohmann::json config = {{"data", flags.data.spec},   {"split", flags.data.split_file},      {"packs", flags.packs},
+                           {"ratio", flags.data.ratio}, {"split_seed", flags.data.split_seed}, {"set", flags.set},
+                           {"limit", flags.limit}};
   auto json = output_head("evaluate", config);
   auto& rows = json["evaluations"] = nlohmann::json::array();
   for (const auto& evaluation : evaluations) {
@@ -73,7 +96,9 @@ Command add_evaluate(CLI::App& app) {
   auto* sub = app.add_subcommand("evaluate", "measure models on a rated set, clean and attacked");
   sub->add_option("--model", flags->models, "model file (repeatable; the first is what the others are compared with)")
       ->required();
-  flags->data.add(*sub, /*required=*/true);
+  flags->data.add(*sub, /*required=*/false);
+  sub->add_option("--pack", flags->packs,
+                  "an attack pack in place of --data: its images under these models (repeatable)");
   sub->add_option("--set", flags->set, "which set of the split: train, val, test, or all")->capture_default_str();
   sub->add_option("--limit", flags->limit, "only the first so many images")->check(CLI::NonNegativeNumber);
   flags->attack.add(*sub);

@@ -10,11 +10,8 @@
 
 #include <torch/torch.h>
 
-#include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <iostream>
-#include <set>
 
 namespace steadyiqa::cli {
 namespace {
@@ -27,41 +24,6 @@ struct ScoreFlags {
   int threads = 0;
   PreprocessingFlags preprocessing;
 };
-
-bool looks_like_image(const std::filesystem::path& path) {
-  static const std::set<std::string> kExtensions = {".jpg", ".jpeg", ".png", ".bmp", ".ppm",
-                                                    ".pgm", ".webp", ".tif", ".tiff"};
-  return kExtensions.count(lower(path.extension().string())) != 0;
-}
-
-/// Files as given; a folder's images, sorted by name, with its sub-folders; "-": one path per line on stdin.
-std::vector<std::filesystem::path> expand(const std::vector<std::string>& arguments) {
-  std::vector<std::filesystem::path> paths;
-  for (const auto& argument : arguments) {
-    if (argument == "-") {
-      for (std::string line; std::getline(std::cin, line);) {
-        if (!trim(line).empty()) {
-          paths.emplace_back(line);
-        }
-      }
-    } else if (std::filesystem::is_directory(argument)) {
-      std::vector<std::filesystem::path> inside;
-      for (const auto& entry : std::filesystem::recursive_directory_iterator(argument)) {
-        if (entry.is_regular_file() && looks_like_image(entry.path())) {
-          inside.push_back(entry.path());
-        }
-      }
-      std::sort(inside.begin(), inside.end());
-      paths.insert(paths.end(), inside.begin(), inside.end());
-    } else {
-      paths.emplace_back(argument);
-    }
-  }
-  if (paths.empty()) {
-    fail_input("no images to score in {}", fmt::join(arguments, " "));
-  }
-  return paths;
-}
 
 /// One image's line in the chosen format. `error` is empty when there is a score.
 std::string line_of(const ScoreFlags& flags, const std::string& path, double score, double raw,
@@ -112,7 +74,7 @@ int run_score(const ScoreFlags& flags) {
   if (!model.scorer.options().scale.calibrated) {
     log_warning("{}: not calibrated, scores are raw network output", flags.model);
   }
-  const auto paths = expand(flags.paths);
+  const auto paths = image_paths(flags.paths);
   if (flags.json) {
     print(head_of(model, flags).dump() + "\n");
   } else if (flags.csv) {

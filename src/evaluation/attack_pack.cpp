@@ -66,7 +66,6 @@ nlohmann::json to_json(const PackRow& row) {
   json["file"] = row.file;
   json["clean_sha256"] = row.clean_sha256;
   json["attacked_sha256"] = row.attacked_sha256;
-  json["mse"] = row.mse;
   return json;
 }
 
@@ -82,7 +81,6 @@ PackRow row_from(const nlohmann::json& json) {
   row.file = json.at("file").get<std::string>();
   row.clean_sha256 = json.at("clean_sha256").get<std::string>();
   row.attacked_sha256 = json.at("attacked_sha256").get<std::string>();
-  row.mse = json.at("mse").get<double>();
   if (!is_plain(row.file)) {
     fail_input("'{}' is no plain file name", row.file);
   }
@@ -107,9 +105,14 @@ std::string file_of(std::size_t index, const std::string& name) {
 PackWriter::PackWriter(std::filesystem::path dir, PackConfig config) {
   if (std::filesystem::exists(dir / kConfigFile)) {
     pack_ = read_pack(dir);
-    if (!(pack_.config == config)) {
+    if (to_json(pack_.config) != to_json(config)) {
       fail_usage("{}: holds an attack pack of another attack, budget, model or data", dir.string());
     }
+    std::string whole;  // without the line that a killed run did not finish
+    for (const auto& row : pack_.rows) {
+      whole += to_json(row).dump() + "\n";
+    }
+    write_file_atomic(dir / kRowsFile, whole);
     return;
   }
   std::filesystem::create_directories(dir / "clean");
@@ -127,7 +130,6 @@ void PackWriter::add(const torch::Tensor& clean, const torch::Tensor& attacked, 
   row.name = result.name;
   row.file = file_of(pack_.rows.size(), result.name);
   row.result = result;
-  row.mse = (attacked - clean).square().mean().item<double>();
   const auto write = [&](const char* folder, const torch::Tensor& pixels) {
     const auto png = image::encode_png(stacked(pixels));
     write_file_atomic(pack_.dir / folder / row.file, std::as_bytes(std::span(png)));
@@ -224,8 +226,8 @@ void verify_row(const Pack& pack, const PackRow& row, const checkpoint::LoadedMo
                                                    {"attacked", score(*attacked) - row.result.attacked}};
   for (const auto& [what, difference] : checks) {
     if (!(std::abs(difference) <= kScoreTolerance)) {
-      problems.push_back(fmt::format("{}: its {} score is {:+.4f} points from what the pack says", row.name, what,
-                                     difference));
+      problems.push_back(
+          fmt::format("{}: its {} score is {:+.4f} points from what the pack says", row.name, what, difference));
     }
   }
 }
@@ -239,8 +241,8 @@ std::vector<std::string> verify_pack(const Pack& pack, const checkpoint::LoadedM
     problems.push_back(fmt::format("{}: no images", pack.dir.string()));
   }
   if (model != nullptr && model->sha256 != pack.config.victim_sha256) {
-    problems.push_back(fmt::format("the model is not the attacked one (SHA-256 {} and {})",
-                                   model->sha256.substr(0, 12), pack.config.victim_sha256.substr(0, 12)));
+    problems.push_back(fmt::format("the model is not the attacked one (SHA-256 {} and {})", model->sha256.substr(0, 12),
+                                   pack.config.victim_sha256.substr(0, 12)));
     model = nullptr;
   }
   for (const auto& row : pack.rows) {
@@ -276,6 +278,7 @@ Evaluation evaluate_pack(const checkpoint::LoadedModel& model, const std::string
     result.linf_levels = row.result.linf_levels;
     result.psnr = row.result.psnr;
     result.ssim = row.result.ssim;
+    result.mse = row.result.mse;
     evaluation.images.push_back(result);
   }
   summarise(evaluation, raw_to_0_100(model.scorer, {}));

@@ -31,7 +31,6 @@ struct PackConfig {
   std::string preprocessing;  ///< crop policy in words
   stats::Affine calibration{};
   std::string data_name;  ///< "" for loose images
-  bool operator==(const PackConfig&) const = default;
 };
 
 /// One image. Scores are the victim's, calibrated to 0-100; raw beside them.
@@ -41,7 +40,6 @@ struct PackRow {
   std::string clean_sha256;
   std::string attacked_sha256;
   ImageResult result{};
-  double mse = 0;  ///< of [0,1] pixels
 };
 
 struct Pack {
@@ -71,8 +69,8 @@ class PackWriter {
 /// by their pixels, and with the victim's model the scores of both (within 1e-3 points).
 [[nodiscard]] std::vector<std::string> verify_pack(const Pack& pack, const checkpoint::LoadedModel* model);
 
-/// The pack's images under another model: its attack transferred. Unit image only (Error(kInput) else). Rows without MOS
-/// leave the measures that compare with it NaN.
+/// The pack's images under another model: its attack transferred. Unit image only (Error(kInput) else). Rows without
+/// MOS leave the measures that compare with it NaN.
 [[nodiscard]] Evaluation evaluate_pack(const checkpoint::LoadedModel& model, const std::string& model_path,
                                        const Pack& pack);
 

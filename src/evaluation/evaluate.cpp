@@ -55,6 +55,14 @@ AttackDescription describe(const attacks::AttackOptions& options) {
           .unit = json.at("unit").get<std::string>()};
 }
 
+void require_midpoint(const checkpoint::LoadedModel& model, const std::string& model_path,
+                      const attacks::AttackOptions& options) {
+  if (options.direction == attacks::Direction::kMid && !model.scorer.options().scale.calibrated) {
+    fail_input("{}: not calibrated, so direction mid has no mid-point: finish its training (steadyiqa train --resume)",
+               model_path);
+  }
+}
+
 ImageResult clean_result(const models::Scorer& scorer, const std::string& name, double mos,
                          const torch::Tensor& pixels) {
   const models::EvalMode eval(scorer.network());
@@ -64,8 +72,8 @@ ImageResult clean_result(const models::Scorer& scorer, const std::string& name, 
   result.mos = mos;
   result.clean_raw = at_clean.scores[0].item<double>();
   result.clean = scorer.calibrate(result.clean_raw);
-  result.gradient_l1 = at_clean.gradient.abs().sum(torch::kFloat64).item<double>() *
-                       std::abs(scorer.options().scale.calibration.slope);
+  result.gradient_l1 =
+      at_clean.gradient.abs().sum(torch::kFloat64).item<double>() * std::abs(scorer.options().scale.calibration.slope);
   return result;
 }
 
@@ -76,6 +84,7 @@ void add_attack(ImageResult& result, const attacks::AttackResult& attack, const 
   result.direction = attack.direction;
   result.linf_levels = attack.linf_levels;
   result.model_calls = attack.model_calls;
+  result.mse = (attack.attacked - attack.clean).square().mean().item<double>();
   const auto count = static_cast<double>(attack.clean.size(0));
   for (std::int64_t i = 0; i < attack.clean.size(0); ++i) {
     const auto a = data::to_image(attack.clean[i]);
@@ -99,11 +108,7 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
                                       describe(model, model_path, dataset));
   std::vector<std::unique_ptr<attacks::Attack>> made;
   for (std::size_t a = 0; a < attack_list.size(); ++a) {
-    if (attack_list[a].direction == attacks::Direction::kMid && !scorer.options().scale.calibrated) {
-      fail_input(
-          "{}: not calibrated, so direction mid has no mid-point: finish its training (steadyiqa train --resume)",
-          model_path);
-    }
+    require_midpoint(model, model_path, attack_list[a]);
     made.push_back(attacks::make_attack(attack_list[a].attack));
     evaluations[a].attack = describe(attack_list[a]);
   }

@@ -31,6 +31,9 @@ using Watch = std::function<void(std::size_t image, std::size_t attack, const to
                                   const data::Dataset& dataset);
 /// What it says of an attack.
 [[nodiscard]] AttackDescription describe(const attacks::AttackOptions& options);
+/// Throws Error(kInput) for an attack with direction mid on a model without calibration: its scores have no mid-point.
+void require_midpoint(const checkpoint::LoadedModel& model, const std::string& model_path,
+                      const attacks::AttackOptions& options);
 /// One clean image: its scores and input gradient. `pixels`: [1,3,H,W].
 [[nodiscard]] ImageResult clean_result(const models::Scorer& scorer, const std::string& name, double mos,
                                        const torch::Tensor& pixels);

@@ -77,6 +77,7 @@ constexpr NumberField kNumbers[] = {
     {"linf_levels", &ImageResult::linf_levels, true},
     {"psnr_db", &ImageResult::psnr, true},
     {"ssim", &ImageResult::ssim, true},
+    {"mse", &ImageResult::mse, true},
 };
 
 /// Over the images that have the value (an unchanged one has no PSNR, one below the window's size no SSIM); NaN when

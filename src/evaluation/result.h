@@ -28,6 +28,7 @@ struct ImageResult {
   double linf_levels = 0;     ///< grey levels of 255
   double psnr = 0;            ///< dB, of attacked against clean; infinite when nothing changed
   double ssim = 0;            ///< NaN below 11 pixels
+  double mse = 0;             ///< of [0,1] pixels
   std::int64_t model_calls = 0;
 };
 

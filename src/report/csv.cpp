@@ -37,6 +37,14 @@ std::string row(const Evaluation& e, const ImageResult& image) {
 
 }  // namespace
 
+std::string msu_head() { return "image_name,test_dataset,clear,attacked,rel_gain,psnr,ssim,mse\n"; }
+
+std::string msu_row(const ImageResult& image, const std::string& data_name) {
+  const double gain = image.clean == 0.0 ? std::nan("") : (image.attacked - image.clean) / image.clean;
+  return fmt::format("{},{},{},{},{},{},{},{}\n", text(image.name), text(data_name), number(image.clean),
+                     number(image.attacked), number(gain), number(image.psnr), number(image.ssim), number(image.mse));
+}
+
 std::string images_csv(std::span<const Evaluation> evaluations) {
   std::string out =
       "model,attack,eps_px,image,mos,score,raw_score,attacked,attacked_raw,direction,grad_l1_px,linf_levels,psnr_db,"

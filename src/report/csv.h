@@ -14,4 +14,10 @@ namespace steadyiqa::report {
 /// not finite.
 [[nodiscard]] std::string images_csv(std::span<const evaluation::Evaluation> evaluations);
 
+/// MSU's columns (Antsiferova et al., NeurIPS 2022 benchmark):
+/// image_name,test_dataset,clear,attacked,rel_gain,psnr,ssim,mse. Scores are calibrated points; rel_gain = (attacked -
+/// clear) / clear, empty where clear is 0; mse of [0,1] pixels.
+[[nodiscard]] std::string msu_head();
+[[nodiscard]] std::string msu_row(const evaluation::ImageResult& image, const std::string& data_name);
+
 }  // namespace steadyiqa::report

@@ -1,0 +1,264 @@
+#include "cli/common.h"
+
+#include "attacks/catalogue.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "checkpoint/model_file.h"
+#include "data/loader.h"
+#include "data/split.h"
+#include "evaluation/attack_pack.h"
+#include "evaluation/evaluate.h"
+#include "parallel/runtime.h"
+#include "report/csv.h"
+#include "report/picture.h"
+#include "scoring/score_set.h"
+
+#include <torch/torch.h>
+
+#include <cmath>
+
+namespace steadyiqa::cli {
+namespace {
+
+struct AttackCommandFlags {
+  std::vector<std::string> paths;
+  DataFlags data;
+  AttackFlags attack;
+  PreprocessingFlags preprocessing;
+  std::string set = "test";
+  std::string model;
+  std::string out;
+  std::string verify;
+  std::string msu_csv;
+  std::int64_t limit = 0;
+  bool list = false;
+  bool json = false;
+  int threads = 0;
+};
+
+int run_list(bool as_json) {
+  auto rows = nlohmann::json::array();
+  std::string text;
+  for (const auto& info : attacks::attack_catalogue()) {
+    auto parameters = nlohmann::json::array();
+    std::string shown;
+    for (const auto& p : info.parameters) {
+      parameters.push_back({{"name", p.name}, {"help", p.help}, {"default", p.value}});
+      shown += fmt::format("      {} = {}: {}\n", p.name,
+                           p.value.is_string() ? p.value.get<std::string>() : p.value.dump(), p.help);
+    }
+    rows.push_back({{"name", info.name},
+                    {"help", info.help},
+                    {"box", attacks::box_name(info.box)},
+                    {"cost", info.cost},
+                    {"source", info.source},
+                    {"parameters", parameters}});
+    text += fmt::format("{:14}{:9} {}\n      {}; {}\n{}", info.name, attacks::box_name(info.box), info.help,
+                        info.source, info.cost, shown);
+  }
+  if (as_json) {
+    auto json = output_head("attack", {{"list", true}});
+    json["attacks"] = rows;
+    print(json.dump() + "\n");
+  } else {
+    print(text +
+          "\ncost: model calls for each image and direction, judging not counted; F forward, B forward and backward\n");
+  }
+  return 0;
+}
+
+int run_verify(const AttackCommandFlags& flags) {
+  parallel::configure_threads(flags.threads);
+  const auto pack = evaluation::read_pack(flags.verify);
+  std::optional<checkpoint::LoadedModel> model;
+  if (!flags.model.empty()) {
+    model.emplace(checkpoint::load_model(flags.model));
+    flags.preprocessing.apply(model->scorer);
+  }
+  const auto problems = evaluation::verify_pack(pack, model ? &*model : nullptr);
+  for (const auto& problem : problems) {
+    log_warning("{}", problem);
+  }
+  if (flags.json) {
+    auto json = output_head("attack", {{"verify", flags.verify}});
+    json["images"] = pack.rows.size();
+    json["scores_checked"] = model.has_value();
+    json["problems"] = problems;
+    print(json.dump() + "\n");
+  } else if (problems.empty()) {
+    print(fmt::format("{}: {} images hold{}\n", one_line(flags.verify), pack.rows.size(),
+                      model ? ", scores included" : " (scores not checked: no --model)"));
+  }
+  return problems.empty() ? 0 : static_cast<int>(ErrorKind::kInput);
+}
+
+/// The images to attack, as a data set: loose files have no rating.
+data::Dataset images_of(const AttackCommandFlags& flags) {
+  data::Dataset dataset;
+  if (!flags.data.spec.empty()) {
+    if (!flags.paths.empty()) {
+      fail_usage("attack takes images or --data, not both");
+    }
+    dataset = flags.data.open();
+    if (flags.set != "all") {
+      dataset = data::subset(dataset, flags.set);
+    }
+    data::require_images(dataset);
+  } else {
+    for (const auto& path : image_paths(flags.paths)) {
+      dataset.samples.push_back({path.string(), path, std::nan("")});
+    }
+  }
+  if (flags.limit > 0 && static_cast<std::size_t>(flags.limit) < dataset.samples.size()) {
+    dataset.samples.resize(static_cast<std::size_t>(flags.limit));
+  }
+  return dataset;
+}
+
+/// A folder for each attack and budget, where there are several.
+std::filesystem::path pack_folder(const AttackCommandFlags& flags, const attacks::AttackOptions& options,
+                                  bool several) {
+  std::filesystem::path out = flags.out;
+  if (!several) {
+    return out;
+  }
+  auto name = fmt::format("{}-{:g}px", options.attack.text(), options.epsilon);
+  std::ranges::replace_if(
+      name, [](unsigned char c) { return std::isalnum(c) == 0 && c != '-' && c != '.' && c != '='; }, '_');
+  return out / name;
+}
+
+void write_preview(const std::filesystem::path& dir, const evaluation::PackRow& row,
+                   const attacks::AttackResult& result) {
+  if (result.clean.size(0) != 1) {
+    return;  // crops are no picture
+  }
+  int factor = 1;
+  const auto preview =
+      report::amplify_perturbation(data::to_image(result.clean), data::to_image(result.attacked), factor);
+  image::write_png(dir / "preview" / row.file, preview);
+}
+
+/// One attack on every image, into its pack.
+void attack_images(const checkpoint::LoadedModel& model, const data::Dataset& dataset,
+                   const attacks::AttackOptions& options, evaluation::PackWriter& pack,
+                   const std::filesystem::path& dir) {
+  const auto& scorer = model.scorer;
+  const auto attack = attacks::make_attack(options.attack);
+  const auto mos =
+      dataset.name.empty() ? std::vector<double>(dataset.samples.size(), std::nan("")) : scoring::mos_0_100(dataset);
+  std::vector<std::filesystem::path> paths;
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
+    if (!pack.has(dataset.samples[i].name)) {
+      paths.push_back(dataset.samples[i].path);
+      indices.push_back(i);
+    }
+  }
+  if (paths.size() < dataset.samples.size()) {
+    log_info("{}: {} images are done", dir.string(), dataset.samples.size() - paths.size());
+  }
+  std::filesystem::create_directories(dir / "preview");
+  const auto label = "attacking with " + options.attack.text();
+  scoring::for_each_image(
+      paths, scorer.options().input.orientation, label, [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
+        if (!pixels) {
+          fail_input("{}", pixels.error());
+        }
+        const auto index = indices[static_cast<std::size_t>(i)];
+        auto row = evaluation::clean_result(scorer, dataset.samples[index].name, mos[index], pixels.value());
+        const auto result = attack->run(scorer, pixels.value(), options);
+        evaluation::add_attack(row, result, scorer.options().scale.calibration);
+        pack.add(result.clean, result.attacked, row);
+        write_preview(dir, pack.rows().back(), result);
+      });
+}
+
+std::string summary_line(const attacks::AttackOptions& options, const std::filesystem::path& dir,
+                         const std::vector<evaluation::PackRow>& rows) {
+  double change = 0;
+  double largest = 0;
+  double calls = 0;
+  for (const auto& row : rows) {
+    const double moved = std::abs(row.result.attacked - row.result.clean);
+    change += moved / static_cast<double>(rows.size());
+    largest = std::max(largest, moved);
+    calls += static_cast<double>(row.result.model_calls) / static_cast<double>(rows.size());
+  }
+  return fmt::format(
+      "{} at {:g}px: {} images, mean score change {:.2f} points (largest {:.2f}), {:.1f} model calls an image -> {}\n",
+      options.attack.text(), options.epsilon, rows.size(), change, largest, calls, one_line(dir.string()));
+}
+
+int run_attack(const AttackCommandFlags& flags) {
+  if (flags.list) {
+    return run_list(flags.json);
+  }
+  if (!flags.verify.empty()) {
+    return run_verify(flags);
+  }
+  const auto attack_list = flags.attack.resolve();
+  if (attack_list.empty() || flags.model.empty() || flags.out.empty()) {
+    fail_usage("attack needs --model, --attack, --eps and --out (or --list, or --verify PACK)");
+  }
+  parallel::configure_threads(flags.threads);
+  const auto dataset = images_of(flags);
+  auto model = checkpoint::load_model(flags.model);
+  flags.preprocessing.apply(model.scorer);
+  auto json = output_head("attack", {{"data", flags.data.spec}, {"set", flags.set}, {"limit", flags.limit}});
+  std::string msu;
+  for (const auto& options : attack_list) {
+    evaluation::require_midpoint(model, flags.model, options);
+    const auto dir = pack_folder(flags, options, attack_list.size() > 1);
+    const auto about = evaluation::describe(model, flags.model, dataset);
+    evaluation::PackWriter pack(dir, {.attack = evaluation::describe(options),
+                                      .seed = options.seed,
+                                      .victim = about.model_name,
+                                      .victim_sha256 = about.model_sha256,
+                                      .preprocessing = about.crops,
+                                      .calibration = about.calibration,
+                                      .data_name = dataset.name});
+    attack_images(model, dataset, options, pack, dir);
+    if (!flags.json) {
+      print(summary_line(options, dir, pack.rows()));
+    }
+    auto rows = nlohmann::json::array();
+    for (const auto& row : pack.rows()) {
+      rows.push_back(evaluation::to_json(row.result, /*attacked=*/true));
+      msu += report::msu_row(row.result, dataset.name);
+    }
+    json["packs"].push_back({{"dir", dir.string()}, {"attack", options.attack.text()}, {"images", rows}});
+  }
+  if (!flags.msu_csv.empty()) {
+    write_file_atomic(flags.msu_csv, report::msu_head() + msu);
+  }
+  if (flags.json) {
+    print(json.dump() + "\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command add_attack(CLI::App& app) {
+  auto flags = std::make_shared<AttackCommandFlags>();
+  auto* sub = app.add_subcommand("attack", "attacked images of one model, as a pack that can be checked and passed on");
+  sub->add_option("PATH", flags->paths, "image files, folders, or - for a list of paths on stdin");
+  flags->data.add(*sub, /*required=*/false);
+  sub->add_option("--set", flags->set, "which set of the split: train, val, test, or all")->capture_default_str();
+  sub->add_option("--limit", flags->limit, "only the first so many images")->check(CLI::NonNegativeNumber);
+  sub->add_option("--model", flags->model, "model file of the victim");
+  sub->add_option("--out", flags->out, "folder of the pack; a run that was stopped goes on in it");
+  flags->attack.add(*sub);
+  flags->preprocessing.add(*sub);
+  auto* list = sub->add_flag("--list", flags->list, "the attacks there are, with their parameters");
+  sub->add_option("--verify", flags->verify, "check a pack: digests, budget, and with --model the scores")
+      ->excludes(list);
+  sub->add_option("--msu-csv", flags->msu_csv, "write the columns of MSU's benchmark to a CSV file");
+  sub->add_flag("--json", flags->json, "one JSON object on stdout");
+  sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  return {sub, [flags] { return run_attack(*flags); }};
+}
+
+}  // namespace steadyiqa::cli
