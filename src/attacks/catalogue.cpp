@@ -2,6 +2,7 @@
 
 #include "attacks/apgd.h"
 #include "attacks/gradient_sign.h"
+#include "attacks/set_level.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -19,6 +20,7 @@ const std::vector<AttackInfo>& table() {
     std::vector<AttackInfo> infos;
     append(infos, gradient_sign_attacks());
     append(infos, apgd_attacks());
+    append(infos, set_level_attacks());
     return infos;
   }();
   return kTable;

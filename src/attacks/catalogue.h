@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -39,6 +40,11 @@ struct AttackInfo {
   bool searches =
       true;  ///< strives for the largest change within the l-infinity budget (else for another aim, cut to it)
   std::vector<AttackParameter> parameters{};
+  /// Of an attack on a set: the calibrated score that each image is to reach, from those of all (the attack then runs
+  /// with AttackOptions::target). Empty for an attack on single images.
+  std::function<std::vector<double>(std::span<const double> scores, const nlohmann::json& parameters,
+                                    std::uint64_t seed)>
+      targets{};
   /// Throws Error(kUsage) that begins with `where` for a parameter that is unknown or out of range.
   std::function<std::unique_ptr<Attack>(const nlohmann::json& parameters, const std::string& where)> make{};
   /// All its parameters, the given ones in place of defaults. Throws as `make`.

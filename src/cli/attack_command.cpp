@@ -160,6 +160,7 @@ void attack_images(const checkpoint::LoadedModel& model, const data::Dataset& da
     log_info("{}: {} images are done", dir.string(), dataset.samples.size() - paths.size());
   }
   std::filesystem::create_directories(dir / "preview");
+  const auto targets = evaluation::attack_targets(scorer, dataset, options);
   const auto label = "attacking with " + options.attack.text();
   scoring::for_each_image(
       paths, scorer.options().input.orientation, label, [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
@@ -168,7 +169,11 @@ void attack_images(const checkpoint::LoadedModel& model, const data::Dataset& da
         }
         const auto index = indices[static_cast<std::size_t>(i)];
         auto row = evaluation::clean_result(scorer, dataset.samples[index].name, mos[index], pixels.value());
-        const auto result = attack->run(scorer, pixels.value(), options);
+        auto own = options;
+        if (!targets.empty()) {
+          own.target = targets[index];
+        }
+        const auto result = attack->run(scorer, pixels.value(), own);
         evaluation::add_attack(row, result, scorer.options().scale.calibration);
         pack.add(result.clean, result.attacked, row);
         write_preview(dir, pack.rows().back(), result);

@@ -63,6 +63,19 @@ void require_midpoint(const checkpoint::LoadedModel& model, const std::string& m
   }
 }
 
+std::vector<double> attack_targets(const models::Scorer& scorer, const data::Dataset& dataset,
+                                   const attacks::AttackOptions& options) {
+  const auto& info = attacks::find_attack(options.attack.name);
+  if (!info.targets) {
+    return {};
+  }
+  auto scores = scoring::raw_scores(scorer, dataset, "scoring the set");
+  for (auto& score : scores) {
+    score = scorer.calibrate(score);
+  }
+  return info.targets(scores, options.attack.parameters, static_cast<std::uint64_t>(options.seed));
+}
+
 ImageResult clean_result(const models::Scorer& scorer, const std::string& name, double mos,
                          const torch::Tensor& pixels) {
   const models::EvalMode eval(scorer.network());
@@ -118,6 +131,10 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
   }
   const auto mos = scoring::mos_0_100(dataset);
   std::vector<double> seconds(made.size(), 0.0);
+  std::vector<std::vector<double>> targets;
+  for (const auto& options : attack_list) {
+    targets.push_back(attack_targets(scorer, dataset, options));
+  }
   const auto orientation = scorer.options().input.orientation;
   scoring::for_each_image(paths, orientation, "evaluating", [&](std::int64_t i, const Result<torch::Tensor>& decoded) {
     const auto index = static_cast<std::size_t>(i);
@@ -128,7 +145,11 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
     }
     for (std::size_t a = 0; a < made.size(); ++a) {
       const auto start = std::chrono::steady_clock::now();
-      const auto attack = made[a]->run(scorer, pixels, attack_list[a]);
+      auto options = attack_list[a];
+      if (!targets[a].empty()) {
+        options.target = targets[a][index];
+      }
+      const auto attack = made[a]->run(scorer, pixels, options);
       seconds[a] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       auto result = base;
       add_attack(result, attack, scorer.options().scale.calibration);

@@ -34,6 +34,9 @@ using Watch = std::function<void(std::size_t image, std::size_t attack, const to
 /// Throws Error(kInput) for an attack with direction mid on a model without calibration: its scores have no mid-point.
 void require_midpoint(const checkpoint::LoadedModel& model, const std::string& model_path,
                       const attacks::AttackOptions& options);
+/// The score that each of the set's images is to reach under an attack on sets; empty for any other attack.
+[[nodiscard]] std::vector<double> attack_targets(const models::Scorer& scorer, const data::Dataset& dataset,
+                                                 const attacks::AttackOptions& options);
 /// One clean image: its scores and input gradient. `pixels`: [1,3,H,W].
 [[nodiscard]] ImageResult clean_result(const models::Scorer& scorer, const std::string& name, double mos,
                                        const torch::Tensor& pixels);

@@ -103,6 +103,8 @@ std::vector<double> decorrelated_targets(std::span<const double> scores, const R
   require_finite("rank targets", scores, 2);
   const auto n = static_cast<double>(scores.size());
   const auto clean_ranks = ranks(scores);
+  const auto [low, high] = std::ranges::minmax(scores);
+  const double beta = options.beta > 0 ? options.beta : std::max(1.0, 10 * (high - low) / n);
   std::vector<double> targets(scores.begin(), scores.end());
   Rng rng(derive_seed(seed, "rank targets"));
   constexpr double kNoise = 0.01;
@@ -116,7 +118,7 @@ std::vector<double> decorrelated_targets(std::span<const double> scores, const R
   std::vector<double> second(targets.size(), 0.0);
   std::vector<double> by_ranks;
   for (long step = 1; step <= options.steps; ++step) {
-    const SoftRank soft(targets, options.beta);
+    const SoftRank soft(targets, beta);
     correlation_and_gradient(soft.ranks(), clean_ranks, by_ranks);
     auto gradient = soft.backward(by_ranks);
     const double mean = std::accumulate(targets.begin(), targets.end(), 0.0) / n;

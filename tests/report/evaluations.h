@@ -8,7 +8,7 @@
 namespace steadyiqa::report::testing {
 
 inline evaluation::AttackDescription fgsm() {
-  return {.name = "fgsm", .epsilon = 0.005, .levels = 1, .steps = 1, .direction = "mid", .unit = "image"};
+  return {.name = "fgsm", .epsilon = 0.005, .levels = 1, .direction = "mid", .unit = "image"};
 }
 
 /// A clean evaluation of three images.
