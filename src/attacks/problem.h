@@ -22,6 +22,8 @@ class Problem {
 
   [[nodiscard]] const torch::Tensor& clean() const { return clean_; }
   [[nodiscard]] std::int64_t size() const { return clean_.size(0); }
+  /// Whether the victim gives gradients.
+  [[nodiscard]] bool white_box() const { return victim_.has_gradient(); }
   /// l-infinity budget in [0,1] pixel units.
   [[nodiscard]] double epsilon() const { return epsilon_; }
 

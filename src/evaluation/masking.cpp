@@ -1,0 +1,182 @@
+#include "evaluation/masking.h"
+
+#include "attacks/catalogue.h"
+#include "base/error.h"
+#include "evaluation/evaluate.h"
+#include "models/network.h"
+#include "scoring/score_set.h"
+#include "stats/robustness.h"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace steadyiqa::evaluation {
+namespace {
+
+/// Everything that one image tells.
+struct Findings {
+  double random = 0, fgsm = 0, few_steps = 0, many_steps = 0, wide = 0, black = 0;  ///< change in points, by direction
+  double gradient_error = 0;  ///< of the derivative along the gradient's sign, relative
+  bool no_gradient = false;
+  double repeat = 0;  ///< difference of two scores of the same image
+  double rho = 0;
+};
+
+/// Whether `strong` is not weaker than `weak` by more than what rounding explains.
+bool not_weaker(double strong, double weak) {
+  constexpr double kShare = 0.01;
+  constexpr double kPoints = 0.05;
+  return strong >= weak - std::max(kPoints, kShare * std::abs(weak));
+}
+
+class Examination {
+ public:
+  Examination(const models::Scorer& scorer, const MaskingOptions& options) : scorer_(scorer), options_(options) {}
+
+  [[nodiscard]] Findings examine(const torch::Tensor& pixels) const {
+    Findings f;
+    f.random = change("random", pixels, options_.epsilon);
+    f.fgsm = change("fgsm", pixels, options_.epsilon);
+    f.few_steps = change("ifgsm:steps=10", pixels, options_.epsilon);
+    const auto many = fmt::format("ifgsm:steps={}", options_.steps);
+    f.many_steps = change(many, pixels, options_.epsilon);
+    f.wide = change(many, pixels, std::min(2 * options_.epsilon, 1.0));
+    f.black = change(fmt::format("square:queries={}", options_.queries), pixels, options_.epsilon);
+    look_at_gradient(pixels, f);
+    return f;
+  }
+
+ private:
+  /// How far the attack moves the calibrated score in its direction.
+  [[nodiscard]] double change(const std::string& attack, const torch::Tensor& pixels, double epsilon) const {
+    const attacks::AttackOptions options{.attack = attacks::AttackSpec::parse(attack),
+                                         .epsilon = epsilon,
+                                         .direction = attacks::Direction::kMid,
+                                         .seed = options_.seed};
+    const auto result = attacks::make_attack(options.attack)->run(scorer_, pixels, options);
+    return result.direction * (scorer_.calibrate(result.attacked_raw) - scorer_.calibrate(result.clean_raw));
+  }
+
+  void look_at_gradient(const torch::Tensor& pixels, Findings& f) const {
+    const torch::NoGradGuard no_grad;
+    const models::EvalMode eval(scorer_.network());
+    const auto score = [&](const torch::Tensor& x) { return scorer_.calibrate(scorer_.raw(x)[0].item<double>()); };
+    const auto at = models::input_gradient([&](const torch::Tensor& x) { return scorer_.raw(x); }, pixels);
+    const double norm =
+        at.gradient.abs().sum(torch::kFloat64).item<double>() * std::abs(scorer_.options().scale.calibration.slope);
+    const double clean = score(pixels);
+    f.repeat = std::abs(score(pixels) - clean);
+    f.no_gradient = norm == 0.0;
+    if (f.no_gradient) {
+      return;
+    }
+    const auto way = at.gradient.sign();
+    const double sign = scorer_.options().scale.calibration.slope < 0 ? -1.0 : 1.0;
+    f.gradient_error = smallest_error(
+        [&](double h) { return sign * (score(pixels + h * way) - score(pixels - h * way)) / (2 * h) / norm - 1.0; });
+    const double eps = options_.epsilon;
+    f.rho = std::abs(score(pixels + eps * way) - clean) / (eps * norm);
+  }
+
+  /// Over step sizes: small ones drown in float32 rounding, large ones leave the linear part.
+  static double smallest_error(const std::function<double(double)>& relative_error) {
+    double smallest = std::numeric_limits<double>::infinity();
+    for (const double h : {1e-5, 3e-5, 1e-4, 3e-4, 1e-3}) {
+      smallest = std::min(smallest, std::abs(relative_error(h)));
+    }
+    return smallest;
+  }
+
+  const models::Scorer& scorer_;
+  const MaskingOptions& options_;
+};
+
+template <class Test>
+double share(const std::vector<Findings>& all, const Test& test) {
+  return static_cast<double>(std::ranges::count_if(all, test)) / static_cast<double>(all.size());
+}
+
+template <class Value>
+std::vector<double> values(const std::vector<Findings>& all, const Value& value) {
+  std::vector<double> out;
+  for (const auto& f : all) {
+    out.push_back(value(f));
+  }
+  return out;
+}
+
+std::vector<MaskingCheck> checks_of(const std::vector<Findings>& all) {
+  // Nine images of ten: a single search may end in a worse corner than a weaker one.
+  constexpr double kMost = 0.9;
+  constexpr double kGradientError = 0.1;
+  std::vector<MaskingCheck> checks;
+  const auto most = [&](const char* name, const char* meaning, const auto& test) {
+    checks.push_back({name, share(all, test), kMost, true, meaning});
+  };
+  most("white box >= black box", "share of images where I-FGSM moves the score as far as Square",
+       [](const Findings& f) { return not_weaker(std::max(f.many_steps, f.few_steps), f.black); });
+  most("more steps >= fewer", "share of images",
+       [](const Findings& f) { return not_weaker(f.many_steps, f.few_steps); });
+  most("twice the budget >= the budget", "share of images",
+       [](const Findings& f) { return not_weaker(f.wide, f.many_steps); });
+  most("FGSM >= random signs", "share of images", [](const Findings& f) { return not_weaker(f.fgsm, f.random); });
+  checks.push_back({"gradient = finite difference",
+                    stats::percentile(values(all, [](const Findings& f) { return f.gradient_error; }), 50.0),
+                    kGradientError, false, "median relative error of the derivative along the gradient's sign"});
+  checks.push_back({"images without a gradient", share(all, [](const Findings& f) { return f.no_gradient; }), 0.0,
+                    false, "share of images"});
+  checks.push_back({"scores repeat", std::ranges::max(values(all, [](const Findings& f) { return f.repeat; })), 0.0,
+                    false, "largest difference of two scores of one image, points"});
+  const double rho = stats::mean(values(all, [](const Findings& f) { return f.rho; }));
+  checks.push_back(
+      {"rho at the budget", rho, 0.0, true, "mean |f(x + eps sign g) - f(x)| / (eps ||g||_1); 1 = linear"});
+  return checks;
+}
+
+}  // namespace
+
+bool MaskingReport::is_clear() const {
+  return std::ranges::all_of(checks, [](const MaskingCheck& check) { return check.holds(); });
+}
+
+MaskingReport masking_report(const checkpoint::LoadedModel& model, const std::string& model_path,
+                             const data::Dataset& dataset, const MaskingOptions& options) {
+  require_midpoint(model, model_path, {});
+  if (dataset.samples.empty()) {
+    fail_input("{}: a masking report needs images", dataset.name);
+  }
+  std::vector<std::filesystem::path> paths;
+  for (const auto& sample : dataset.samples) {
+    paths.push_back(sample.path);
+  }
+  const Examination examination(model.scorer, options);
+  std::vector<Findings> all;
+  scoring::for_each_image(paths, model.scorer.options().input.orientation, "looking for masked gradients",
+                          [&](std::int64_t, const Result<torch::Tensor>& pixels) {
+                            if (!pixels) {
+                              fail_input("{}", pixels.error());
+                            }
+                            all.push_back(examination.examine(pixels.value()));
+                          });
+  return {model_path, static_cast<std::int64_t>(all.size()), options.epsilon, checks_of(all)};
+}
+
+nlohmann::json to_json(const MaskingReport& report) {
+  auto checks = nlohmann::json::array();
+  for (const auto& check : report.checks) {
+    checks.push_back({{"name", check.name},
+                      {"value", std::isfinite(check.value) ? nlohmann::json(check.value) : nlohmann::json(nullptr)},
+                      {check.at_least ? "at_least" : "at_most", check.required},
+                      {"holds", check.holds()},
+                      {"meaning", check.meaning}});
+  }
+  return {{"model", report.model_path},
+          {"images", report.images},
+          {"eps_px", report.epsilon},
+          {"clear", report.is_clear()},
+          {"checks", checks}};
+}
+
+}  // namespace steadyiqa::evaluation
