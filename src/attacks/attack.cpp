@@ -109,6 +109,11 @@ void merge(Trial& best, const Trial& other, const torch::Tensor& clean) {
   best.sign = torch::where(better, other.sign, best.sign);
 }
 
+/// The calls that a search may make of `items` images, so that it and the attempts after it can still be judged.
+std::int64_t share_of_calls(const Victim& victim, std::int64_t items, std::int64_t attempts) {
+  return std::max<std::int64_t>(0, victim.queries_left() / items / attempts - 1);
+}
+
 }  // namespace
 
 AttackResult Attack::run(Victim& victim, const torch::Tensor& pixels, const AttackOptions& options) const {
@@ -120,9 +125,11 @@ AttackResult Attack::run(Victim& victim, const torch::Tensor& pixels, const Atta
   const auto seeds = item_seeds(items, options.seed);
   AttackResult result;
   result.model_calls = 1;
-  const auto attempt = [&](const torch::Tensor& sign) {
+  const bool both = options.direction == Direction::kBoth && !options.target;
+  const auto attempt = [&](const torch::Tensor& sign, std::int64_t attempts_left) {
     const auto target = options.target ? torch::full_like(clean, *options.target) : torch::Tensor();
     Problem problem(victim, items, sign, target, options.epsilon, seeds);
+    problem.limit_calls(share_of_calls(victim, items.size(0), attempts_left));
     const auto proposal = propose(problem);
     Trial trial{problem.round(proposal), {}, {}, options.target ? torch::zeros_like(sign) : sign};
     trial.raw = finite(victim.raw(trial.pixels));
@@ -131,9 +138,9 @@ AttackResult Attack::run(Victim& victim, const torch::Tensor& pixels, const Atta
     return trial;
   };
   const auto first = signs(victim, options.direction, clean);
-  auto trial = attempt(first);
-  if (options.direction == Direction::kBoth && !options.target) {
-    merge(trial, attempt(-first), clean);
+  auto trial = attempt(first, both ? 2 : 1);
+  if (both) {
+    merge(trial, attempt(-first, 1), clean);
   }
   result.clean = items;
   result.attacked = trial.pixels;

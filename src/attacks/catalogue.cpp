@@ -2,6 +2,9 @@
 
 #include "attacks/apgd.h"
 #include "attacks/gradient_sign.h"
+#include "attacks/parsimonious.h"
+#include "attacks/random_search.h"
+#include "attacks/score_boundary.h"
 #include "attacks/set_level.h"
 #include "base/error.h"
 #include "base/text.h"
@@ -21,6 +24,9 @@ const std::vector<AttackInfo>& table() {
     append(infos, gradient_sign_attacks());
     append(infos, apgd_attacks());
     append(infos, set_level_attacks());
+    append(infos, random_search_attacks());
+    append(infos, parsimonious_attacks());
+    append(infos, score_boundary_attacks());
     return infos;
   }();
   return kTable;

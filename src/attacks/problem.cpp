@@ -32,7 +32,11 @@ int budget_levels(double epsilon) {
   return levels;
 }
 
-torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean, int levels) {
+torch::Tensor into_box(const torch::Tensor& x, const torch::Tensor& clean, double epsilon) {
+  return torch::minimum(torch::maximum(x, clean - epsilon), clean + epsilon).clamp(0, 1);
+}
+
+torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean, const torch::Tensor& levels) {
   // The whole levels within budget. Clean values between levels (the crops of an enlarged image) must be stayed near,
   // too; the slack is for float arithmetic on those that are whole.
   constexpr double kSlack = 1e-3;
@@ -40,6 +44,10 @@ torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean,
   const auto low = (base - (levels + kSlack)).ceil();
   const auto high = (base + (levels + kSlack)).floor();
   return torch::minimum(torch::maximum((x * 255.0).round(), low), high).clamp(0, 255) / 255.0;
+}
+
+torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean, int levels) {
+  return round_to_8_bit(x, clean, torch::scalar_tensor(levels, clean.options()));
 }
 
 Problem::Problem(Victim& victim, torch::Tensor clean, torch::Tensor sign, torch::Tensor target, double epsilon,
@@ -86,9 +94,16 @@ Problem::Gradient Problem::gradient(const torch::Tensor& x,
   return {result.scores, result.gradient};
 }
 
-torch::Tensor Problem::project(const torch::Tensor& x) const {
-  return torch::minimum(torch::maximum(x, clean_ - epsilon_), clean_ + epsilon_).clamp(0, 1);
+torch::Tensor Problem::room(const torch::Tensor& values) const {
+  if (target_.defined()) {
+    return -values;
+  }
+  const auto score = values * sign_ + calibration_.intercept;
+  const auto end = torch::where(sign_ > 0, 100.0, 0.0).to(score.scalar_type());
+  return (end - score).abs();
 }
+
+torch::Tensor Problem::project(const torch::Tensor& x) const { return into_box(x, clean_, epsilon_); }
 
 torch::Tensor Problem::round(const torch::Tensor& x) const {
   return round_to_8_bit(project(x), clean_, budget_levels(epsilon_));

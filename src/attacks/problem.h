@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,9 @@ class Problem {
   [[nodiscard]] Gradient gradient(const torch::Tensor& x,
                                   const std::function<torch::Tensor(const torch::Tensor&)>& penalty);
 
+  /// How far the objective could still rise from `values` on the calibrated scale: to its end, or to the target. [N].
+  [[nodiscard]] torch::Tensor room(const torch::Tensor& values) const;
+
   /// Into the eps-box around `clean` and into [0,1].
   [[nodiscard]] torch::Tensor project(const torch::Tensor& x) const;
   /// As a user would save it: whole grey levels, within budget and [0,1].
@@ -59,6 +63,9 @@ class Problem {
   [[nodiscard]] std::int64_t gradient_calls() const { return gradient_calls_; }
   /// forward_calls + gradient_calls, each of one item.
   [[nodiscard]] std::int64_t calls() const { return forward_calls_ + gradient_calls_; }
+  /// No more than `calls` in all: what the victim's own limit leaves for this search.
+  void limit_calls(std::int64_t calls) { call_limit_ = calls; }
+  [[nodiscard]] std::int64_t calls_left() const { return call_limit_ - calls(); }
 
  private:
   [[nodiscard]] torch::Tensor objective(const torch::Tensor& x);
@@ -72,13 +79,20 @@ class Problem {
   stats::Affine calibration_;
   std::int64_t forward_calls_ = 0;
   std::int64_t gradient_calls_ = 0;
+  std::int64_t call_limit_ = std::numeric_limits<std::int64_t>::max();
 };
 
 /// The budget in whole grey levels that survives 8-bit rounding: floor(epsilon * 255 + 1e-4).
 /// Throws Error(kUsage) when it is below one level: such a perturbation would vanish when saved.
 [[nodiscard]] int budget_levels(double epsilon);
 
-/// To the nearest multiple of 1/255 within `levels` grey levels of `clean` and within [0,1].
+/// Within epsilon of `clean` and within [0,1].
+[[nodiscard]] torch::Tensor into_box(const torch::Tensor& x, const torch::Tensor& clean, double epsilon);
+
+/// To the nearest multiple of 1/255 within `levels` whole grey levels of `clean` (one number, or one for each value)
+/// and within [0,1].
+[[nodiscard]] torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean,
+                                           const torch::Tensor& levels);
 [[nodiscard]] torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean, int levels);
 
 }  // namespace steadyiqa::attacks

@@ -6,6 +6,9 @@
 
 #include <torch/types.h>
 
+#include <cstdint>
+#include <limits>
+
 namespace steadyiqa::attacks {
 
 /// What one perturbation covers.
@@ -24,6 +27,8 @@ class Victim {
   [[nodiscard]] virtual bool has_gradient() const = 0;
   /// From raw scores to 0-100, higher is better.
   [[nodiscard]] virtual stats::Affine calibration() const = 0;
+  /// How many more images it will score.
+  [[nodiscard]] virtual std::int64_t queries_left() const { return std::numeric_limits<std::int64_t>::max(); }
   /// What is attacked of one [1,3,H,W] image: itself.
   [[nodiscard]] virtual torch::Tensor items(const torch::Tensor& image) { return image; }
 };
