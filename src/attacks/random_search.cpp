@@ -67,7 +67,6 @@ class Square : public ItemSearch {
       noise_ = candidate_;
       value_ = value;
     }
-    ++asked_;
   }
 
  private:
@@ -83,7 +82,7 @@ class Square : public ItemSearch {
   /// The share of the image that a square covers by now: halved at steps 10, 50, ... of 10,000.
   [[nodiscard]] double share() const {
     constexpr std::array<double, 9> kHalvings = {10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000};
-    const double step = std::floor(static_cast<double>(asked_) / static_cast<double>(item_.queries) * 10000.0);
+    const double step = std::floor(static_cast<double>(squares_) / static_cast<double>(item_.queries) * 10000.0);
     const auto halvings = std::ranges::count_if(kHalvings, [&](double at) { return step > at; });
     return std::ldexp(options_.share, -static_cast<int>(halvings));
   }
@@ -96,6 +95,7 @@ class Square : public ItemSearch {
     const auto area = static_cast<double>(official ? kOfficialSide * kOfficialSide : height * width);
     const auto longest = std::max<std::int64_t>(1, std::min(height, width) - 1);
     const auto side = std::clamp<std::int64_t>(std::llround(std::sqrt(share() * area)), 1, longest);
+    ++squares_;
     const auto y = rng_.below(height - side + 1);
     const auto x = rng_.below(width - side + 1);
     auto result = noise.clone();
@@ -115,7 +115,7 @@ class Square : public ItemSearch {
   torch::Tensor noise_;  ///< in budgets
   torch::Tensor candidate_;
   double value_;
-  std::int64_t asked_ = 0;
+  std::int64_t squares_ = 0;
 };
 
 enum class Basis { kDct, kPixel };
@@ -293,7 +293,11 @@ class Nes : public ItemSearch {
       ++step_;
       return;
     }
-    estimate_ += (probe_ % 2 == 0 ? value : -value) * noise_;
+    if (probe_ % 2 == 0) {
+      forward_value_ = value;
+    } else {
+      estimate_ += (forward_value_ - value) * noise_;
+    }
     ++probe_;
   }
 
@@ -328,7 +332,8 @@ class Nes : public ItemSearch {
   torch::Tensor x_;
   torch::Tensor noise_;     ///< [3,T,T] on the CPU
   torch::Tensor estimate_;  ///< same, of the gradient, up to a factor
-  std::int64_t probe_ = 0;
+  double forward_value_ = 0;
+  std::int64_t probe_ = 0;  ///< of this step: two for each pair, then the iterate itself
   std::int64_t step_ = 0;
   std::uint64_t draws_ = 0;
 };
