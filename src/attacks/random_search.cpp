@@ -31,7 +31,7 @@ class RandomSigns : public Attack {
   }
 };
 
-enum class Variant { kPaper, kOfficial };
+enum class SearchVariant { kPaper, kOfficial };
 
 /// Square attack (Andriushchenko et al. 2020, algorithms 1 and 2, l-infinity): the objective is the score itself.
 /// official: MSU's port, which begins at the clean image and keeps to the first 256 x 256 pixels.
@@ -40,7 +40,7 @@ class Square : public ItemSearch {
   struct Options {
     std::int64_t queries = 10000;
     double share = 0.05;
-    Variant variant = Variant::kPaper;
+    SearchVariant variant = SearchVariant::kPaper;
   };
   static const FieldTable<Options>& fields() {
     static const FieldTable<Options> kFields = {
@@ -54,7 +54,7 @@ class Square : public ItemSearch {
       : item_(item), options_(options), rng_(item.rng("square")), value_(item.clean_value) {}
 
   torch::Tensor ask() override {
-    if (!noise_.defined() && options_.variant == Variant::kPaper) {
+    if (!noise_.defined() && options_.variant == SearchVariant::kPaper) {
       candidate_ = stripes();
     } else {
       noise_ = noise_.defined() ? noise_ : torch::zeros_like(item_.clean);
@@ -89,7 +89,7 @@ class Square : public ItemSearch {
 
   torch::Tensor with_square(const torch::Tensor& noise) {
     constexpr std::int64_t kOfficialSide = 256;  // their squares lie in this corner of the image, whatever its size
-    const bool official = options_.variant == Variant::kOfficial;
+    const bool official = options_.variant == SearchVariant::kOfficial;
     const auto height = official ? std::min(kOfficialSide, item_.height()) : item_.height();
     const auto width = official ? std::min(kOfficialSide, item_.width()) : item_.width();
     const auto area = static_cast<double>(official ? kOfficialSide * kOfficialSide : height * width);
@@ -231,7 +231,7 @@ class Nes : public ItemSearch {
     double sigma = 0;
     double step_size = 0;
     std::int64_t tile = 0;
-    Variant variant = Variant::kPaper;
+    SearchVariant variant = SearchVariant::kPaper;
   };
   static const FieldTable<Options>& fields() {
     static const FieldTable<Options> kFields = {
@@ -256,7 +256,7 @@ class Nes : public ItemSearch {
   }
   Nes(const Item& item, const Options& options)
       : item_(item),
-        official_(options.variant == Variant::kOfficial),
+        official_(options.variant == SearchVariant::kOfficial),
         pairs_(std::min(options.pairs, (item.queries - 1) / 2)),
         steps_(pairs_ > 0 ? item.queries / (2 * pairs_ + 1) : 0),
         x_(item.clean) {

@@ -90,7 +90,7 @@ TEST_P(QueryAttack, IsJudgedWithinTheVictimsLimit) {
       FunctionVictim victim(linear(weights(16, 16)), limit);
       const auto result = run(with_queries(1000), victim, grey(16, 16), 4, direction);
       EXPECT_LE(victim.queries(), limit);
-      EXPECT_GE(victim.queries(), limit - 1);  // an odd one cannot be shared by two directions
+      EXPECT_GE(victim.queries(), limit - 3);  // NES takes whole estimates, and two directions share
       EXPECT_NEAR(result.attacked_raw, linear(weights(16, 16))(result.attacked[0]), 1e-3);
     }
   }
@@ -163,13 +163,13 @@ TEST(RandomSigns, TakeTheWholeBudgetAndAskNothing) {
 }
 
 /// What changed between two images: its rows and columns.
-struct Box {
+struct ChangedBox {
   std::int64_t height = 0;
   std::int64_t width = 0;
   std::int64_t right = 0;  ///< column after the last
 };
 
-Box changed_box(const torch::Tensor& a, const torch::Tensor& b) {
+ChangedBox changed_box(const torch::Tensor& a, const torch::Tensor& b) {
   const auto changed = (a != b).any(0);
   const auto rows = changed.any(1).nonzero();
   const auto columns = changed.any(0).nonzero();
