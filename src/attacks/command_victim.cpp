@@ -115,6 +115,7 @@ class SpawnActions {
     ::posix_spawn_file_actions_adddup2(&actions_, out.get(), STDOUT_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions_, err.get(), STDERR_FILENO);
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (auto& argument : arguments) {
       pointers.push_back(argument.data());
     }
