@@ -4,8 +4,11 @@
 
 #include <arpa/inet.h>
 #include <httplib.h>
+#include <signal.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <condition_variable>
@@ -22,6 +25,30 @@ bool is_loopback(const std::string& host) {
   }
   return host == "localhost" || host == "::1";
 }
+
+/// A server that hangs up while it is written to is an error, not the signal that would end this program.
+class NoBrokenPipe {
+ public:
+  NoBrokenPipe() {
+    ::sigemptyset(&pipe_);
+    ::sigaddset(&pipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+  ~NoBrokenPipe() {
+    const timespec at_once{};
+    while (::sigtimedwait(&pipe_, nullptr, &at_once) < 0 && errno == EINTR) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  NoBrokenPipe(const NoBrokenPipe&) = delete;
+  NoBrokenPipe& operator=(const NoBrokenPipe&) = delete;
+  NoBrokenPipe(NoBrokenPipe&&) = delete;
+  NoBrokenPipe& operator=(NoBrokenPipe&&) = delete;
+
+ private:
+  sigset_t pipe_{};
+  sigset_t before_{};
+};
 
 /// Stops a client at the deadline: its own time-outs begin anew with every byte that a slow server sends.
 class Watchdog {
@@ -128,6 +155,7 @@ double HttpVictim::ask(std::span<const std::byte> png) {
     }
     return !too_long;
   };
+  const NoBrokenPipe guard;
   Watchdog watchdog(client, deadline());
   const auto result = client.send(request);
   const bool late = watchdog.stop();

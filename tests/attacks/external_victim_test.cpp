@@ -6,9 +6,13 @@
 #include "base/expect_error.h"
 #include "base/temp_folder.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <signal.h>
+#include <sys/socket.h>
 #include <torch/torch.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <fstream>
@@ -290,6 +294,27 @@ TEST_F(Http, IsAttackedWithinItsLimit) {
                           ->run(victim, some_image(), {.epsilon = 4.0 / 255, .direction = Direction::kBoth});
   EXPECT_EQ(victim.queries(), 15);
   EXPECT_GT(std::abs(result.attacked_raw - result.clean_raw), 1);
+}
+
+TEST(HttpServer, ThatHangsUpAtOnceIsAnErrorNotASignal) {
+  const auto usual = ::signal(SIGPIPE, SIG_DFL);  // httplib's servers ignore it for the whole process
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+  socklen_t length = sizeof(address);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), length), 0);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  std::thread server([&] { ::close(::accept(listener, nullptr, nullptr)); });
+  torch::manual_seed(1);
+  HttpVictim victim(fmt::format("http://127.0.0.1:{}/", ntohs(address.sin_port)), {.timeout = 2});
+  // Noise, so that the file of about 6 MB is more than the sockets' buffers hold.
+  const auto message = error_message(ErrorKind::kInput, [&] {
+    static_cast<void>(victim.raw(torch::rand({1, 3, 1400, 1400})));
+  });
+  EXPECT_NE(message.find("no answer"), std::string::npos) << message;
+  server.join();
+  ::close(listener);
+  ::signal(SIGPIPE, usual);
 }
 
 TEST(HttpUrl, IsOfThisMachineUnlessAllowed) {
