@@ -1,11 +1,16 @@
 #include "attacks/catalogue.h"
 
 #include "attacks/apgd.h"
+#include "attacks/auto_attack.h"
+#include "attacks/concealed.h"
 #include "attacks/gradient_sign.h"
+#include "attacks/korhonen.h"
 #include "attacks/parsimonious.h"
+#include "attacks/perceptual.h"
 #include "attacks/random_search.h"
 #include "attacks/score_boundary.h"
 #include "attacks/set_level.h"
+#include "attacks/stadv.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -23,10 +28,15 @@ const std::vector<AttackInfo>& table() {
     std::vector<AttackInfo> infos;
     append(infos, gradient_sign_attacks());
     append(infos, apgd_attacks());
+    append(infos, perceptual_attacks());
+    append(infos, korhonen_attacks());
+    append(infos, concealed_attacks());
+    append(infos, stadv_attacks());
     append(infos, set_level_attacks());
     append(infos, random_search_attacks());
     append(infos, parsimonious_attacks());
     append(infos, score_boundary_attacks());
+    append(infos, auto_attacks());
     return infos;
   }();
   return kTable;

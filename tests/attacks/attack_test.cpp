@@ -1,6 +1,7 @@
 // What holds for every attack of the catalogue.
 #include "attacks/catalogue.h"
 
+#include "attacks/quick_spec.h"
 #include "attacks/tiny_scorer.h"
 #include "base/expect_error.h"
 #include "base/seed.h"
@@ -18,6 +19,7 @@ namespace {
 
 using ::steadyiqa::testing::error_message;
 using ::steadyiqa::testing::kTinyCrop;
+using ::steadyiqa::testing::quick_spec;
 using ::steadyiqa::testing::raw_score;
 using ::steadyiqa::testing::tiny_images;
 using ::steadyiqa::testing::tiny_scorer;
@@ -43,7 +45,7 @@ int levels_between(const torch::Tensor& a, const torch::Tensor& b) {
 
 /// The attack with few enough model calls for a test.
 AttackSpec affordable(const std::string& name, std::int64_t queries) {
-  AttackSpec spec{name};
+  auto spec = testing::quick_spec(name);
   for (const auto& parameter : find_attack(name).parameters) {
     if (parameter.name == "queries") {
       spec.parameters["queries"] = queries;
