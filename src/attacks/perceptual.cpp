@@ -24,7 +24,7 @@ class Perceptual : public Attack {
   [[nodiscard]] torch::Tensor perturb(Problem& problem) const override;
   /// One run of all steps. `lambda`, `start`: [N], the values of the clean images.
   [[nodiscard]] torch::Tensor run(Problem& problem, const torch::Tensor& lambda, const torch::Tensor& start) const;
-  /// That a search allows.
+  /// That a search allows; for linf whole levels.
   [[nodiscard]] double max_distance() const;
   /// [N]
   [[nodiscard]] torch::Tensor distance(const torch::Tensor& x, const torch::Tensor& clean) const;
@@ -67,8 +67,10 @@ const FieldTable<PerceptualOptions>& Perceptual::fields() {
 torch::Tensor per_item(const torch::Tensor& values) { return values.view({-1, 1, 1, 1}); }
 
 double Perceptual::max_distance() const {
-  const double usual = options_.distance == PerceptualDistance::kSsim ? 0.01 : 4.0 / 255.0;
-  return options_.max_distance > 0 ? options_.max_distance : usual;
+  if (options_.distance == PerceptualDistance::kSsim) {
+    return options_.max_distance > 0 ? options_.max_distance : 0.01;
+  }
+  return options_.max_distance > 0 ? budget_levels(options_.max_distance) / 255.0 : 4.0 / 255.0;
 }
 
 torch::Tensor Perceptual::distance(const torch::Tensor& x, const torch::Tensor& clean) const {
@@ -140,8 +142,9 @@ torch::Tensor Perceptual::perturb(Problem& problem) const {
     const auto lambda = fixed ? torch::full_like(start, options_.lambda) : torch::pow(10.0, exponent);
     const auto x = run(problem, lambda, start);
     const auto rounded = problem.round(x);
-    constexpr double kSlack = 1e-6;  // of float arithmetic
-    const auto faithful = distance(rounded, problem.clean()) <= max_distance() + kSlack;
+    // For float arithmetic; for linf also for clean values between levels (the crops of an enlarged image).
+    const double slack = options_.distance == PerceptualDistance::kSsim ? 1e-6 : 0.5 / 255.0;
+    const auto faithful = distance(rounded, problem.clean()) <= max_distance() + slack;
     const auto values = problem.values(rounded);
     constexpr double kNever = -std::numeric_limits<double>::infinity();
     Problem::keep_better(best, best_values, x, fixed ? values : values.masked_fill(~faithful, kNever));

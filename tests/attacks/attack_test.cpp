@@ -45,7 +45,7 @@ int levels_between(const torch::Tensor& a, const torch::Tensor& b) {
 
 /// The attack with few enough model calls for a test.
 AttackSpec affordable(const std::string& name, std::int64_t queries) {
-  auto spec = testing::quick_spec(name);
+  auto spec = quick_spec(name);
   for (const auto& parameter : find_attack(name).parameters) {
     if (parameter.name == "queries") {
       spec.parameters["queries"] = queries;

@@ -12,6 +12,7 @@ namespace steadyiqa::testing {
 inline attacks::AttackSpec quick_spec(const std::string& name) {
   static const std::map<std::string, std::string> kQuick = {
       {"auto", "auto:quick=true"},
+      {"apgd", "apgd:steps=20"},
       {"korhonen", "korhonen:min-steps=3,max-steps=6"},
       {"perceptual", "perceptual:steps=5,trials=2"},
   };
