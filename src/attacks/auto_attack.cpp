@@ -34,8 +34,12 @@ class Auto : public Attack {
   [[nodiscard]] torch::Tensor perturb(Problem& problem) const override {
     torch::Tensor best;
     torch::Tensor best_values;
-    for (const auto& spec : members(problem.white_box())) {
+    const auto specs = members(problem.white_box());
+    for (const auto& spec : specs) {
       const auto proposal = make_attack(AttackSpec::parse(spec))->propose(problem);
+      if (specs.size() == 1) {
+        return proposal;  // nothing to compare it with, and a limited victim has no question to spare
+      }
       const auto values = problem.values(problem.round(proposal));
       if (!best.defined()) {
         best = proposal;

@@ -23,19 +23,8 @@ const FieldTable<ExternalOptions>& external_fields() {
   return kFields;
 }
 
-stats::Affine parse_score_range(const std::string& text) {
-  const auto colon = text.find(':');
-  const auto worst = parse_number(text.substr(0, colon));
-  const auto best = colon == std::string::npos ? std::nullopt : parse_number(text.substr(colon + 1));
-  const double length = worst && best ? *best - *worst : 0.0;
-  if (!std::isfinite(length) || !std::isfinite(100.0 / length)) {
-    fail_usage("score range '{}' must be WORST:BEST, two different numbers", text);
-  }
-  return {100.0 / length, -*worst * 100.0 / length};
-}
-
 ExternalVictim::ExternalVictim(const ExternalOptions& options)
-    : options_(options), calibration_(parse_score_range(options.score_range)) {}
+    : options_(options), calibration_(stats::parse_label_scale(options.score_range).line_to_0_100()) {}
 
 ExternalVictim::Clock::time_point ExternalVictim::deadline() const {
   return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options_.timeout));

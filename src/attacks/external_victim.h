@@ -4,6 +4,7 @@
 
 #include "attacks/victim.h"
 #include "base/options.h"
+#include "stats/label_scale.h"
 
 #include <chrono>
 #include <cstddef>
@@ -25,9 +26,6 @@ struct ExternalOptions {
   double timeout = 60;                ///< seconds for one answer
 };
 [[nodiscard]] const FieldTable<ExternalOptions>& external_fields();
-
-/// From scores of WORST:BEST to 0-100, higher is better. Throws Error(kUsage) for text that is no such range.
-[[nodiscard]] stats::Affine parse_score_range(const std::string& text);
 
 /// Counts, paces and limits the queries; each image is one, rounded to 8 bits as a user's file would be.
 class ExternalVictim : public Victim {

@@ -50,25 +50,6 @@ Detected identify_model(const CheckpointInfo& info, const ModelChoice& choice, c
   return model;
 }
 
-stats::LabelScale parse_label_scale(const std::string& text) {
-  const auto colon = text.find(':');
-  const auto number = [&](const std::string& part) {
-    const auto value = parse_number(part);
-    if (!value || !std::isfinite(*value)) {
-      fail_usage("labels '{}' are not WORST:BEST, two numbers such as 0:100, or 100:0 of a DMOS", text);
-    }
-    return *value;
-  };
-  const double worst = number(text.substr(0, colon));
-  const double best = number(colon == std::string::npos ? "" : text.substr(colon + 1));
-  if (worst == best) {
-    fail_usage("labels '{}': the worst and the best are the same", text);
-  }
-  using enum stats::Direction;
-  return {std::min(worst, best), std::max(worst, best), worst < best ? kHigherIsBetter : kLowerIsBetter,
-          fmt::format("labels {} (worst) to {} (best)", worst, best)};
-}
-
 models::ScoreScale foreign_scale(const Detected& model, const std::map<std::string, nlohmann::json>& scalars,
                                  const std::optional<stats::LabelScale>& labels) {
   auto native = models::find_compat(model.model, compat_of(model)).native;

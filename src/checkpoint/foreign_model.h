@@ -19,9 +19,6 @@ struct ModelChoice {
   [[nodiscard]] bool is_empty() const { return model.empty() && backbone.empty() && !swin_scale && !label_scale; }
 };
 
-/// "WORST:BEST", the labels of the worst and the best quality: "0:1", or "100:0" of a DMOS. Throws Error(kUsage).
-[[nodiscard]] stats::LabelScale parse_label_scale(const std::string& text);
-
 /// The model that a file holds, by the user's word or its keys. Throws Error(kInput) naming `where` when neither tells
 /// one.
 [[nodiscard]] Detected identify_model(const CheckpointInfo& info, const ModelChoice& choice, const std::string& where);

@@ -1,6 +1,7 @@
 #include "cli/common.h"
 
 #include "attacks/catalogue.h"
+#include "attacks/external_victim.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -28,6 +29,10 @@ struct AttackCommandFlags {
   PreprocessingFlags preprocessing;
   std::string set = "test";
   std::string model;
+  std::string victim_command;
+  std::string victim_url;
+  TableFlags victim;
+  bool anywhere = false;
   std::string out;
   std::string verify;
   std::string msu_csv;
@@ -140,44 +145,126 @@ void write_preview(const std::filesystem::path& dir, const evaluation::PackRow& 
   image::write_png(dir / "preview" / row.file, preview);
 }
 
-/// One attack on every image, into its pack.
-void attack_images(const checkpoint::LoadedModel& model, const data::Dataset& dataset,
-                   const attacks::AttackOptions& options, evaluation::PackWriter& pack,
-                   const std::filesystem::path& dir) {
-  const auto& scorer = model.scorer;
-  const auto attack = attacks::make_attack(options.attack);
-  const auto mos =
-      dataset.name.empty() ? std::vector<double>(dataset.samples.size(), std::nan("")) : scoring::mos_0_100(dataset);
-  std::vector<std::filesystem::path> paths;
+/// Who is attacked: a model file, or an external victim that only answers.
+struct Subject {
+  std::optional<checkpoint::LoadedModel> model;
+  std::unique_ptr<attacks::ExternalVictim> external;
+
+  [[nodiscard]] stats::Affine calibration() const {
+    return external ? external->calibration() : model->scorer.options().scale.calibration;
+  }
+  [[nodiscard]] image::Orientation orientation() const {
+    return external ? image::Orientation::kApplied : model->scorer.options().input.orientation;
+  }
+};
+
+Subject subject_of(const AttackCommandFlags& flags) {
+  if ((flags.model.empty() ? 0 : 1) + (flags.victim_command.empty() ? 0 : 1) + (flags.victim_url.empty() ? 0 : 1) !=
+      1) {
+    fail_usage("attack takes one of --model, --victim-command and --victim-url");
+  }
+  Subject subject;
+  if (!flags.model.empty()) {
+    subject.model.emplace(checkpoint::load_model(flags.model));
+    flags.preprocessing.apply(subject.model->scorer);
+    return subject;
+  }
+  attacks::ExternalOptions options;
+  flags.victim.apply("victim-", options, attacks::external_fields());
+  if (!flags.victim_command.empty()) {
+    subject.external = std::make_unique<attacks::CommandVictim>(attacks::split_command(flags.victim_command), options);
+  } else {
+    subject.external = std::make_unique<attacks::HttpVictim>(
+        flags.victim_url, options, flags.anywhere ? attacks::Reach::kAnywhere : attacks::Reach::kLoopback);
+  }
+  return subject;
+}
+
+evaluation::PackConfig config_of(const AttackCommandFlags& flags, const Subject& subject, const data::Dataset& dataset,
+                                 const attacks::AttackOptions& options) {
+  evaluation::PackConfig config;
+  config.attack = evaluation::describe(options);
+  config.seed = options.seed;
+  config.data_name = dataset.name;
+  config.calibration = subject.calibration();
+  if (subject.external) {
+    config.victim = flags.victim_command.empty() ? flags.victim_url : flags.victim_command;
+    config.preprocessing = "the victim's own";
+  } else {
+    const auto about = evaluation::describe(*subject.model, flags.model, dataset);
+    config.victim = about.model_name;
+    config.victim_sha256 = about.model_sha256;
+    config.preprocessing = about.crops;
+  }
+  return config;
+}
+
+/// One image; `row` holds its name and MOS.
+attacks::AttackResult attack_image(Subject& subject, const attacks::Attack& attack, const torch::Tensor& pixels,
+                                   const attacks::AttackOptions& options, evaluation::ImageResult& row) {
+  if (!subject.external) {
+    row = evaluation::clean_result(subject.model->scorer, row.name, row.mos, pixels);
+    auto result = attack.run(subject.model->scorer, pixels, options);
+    evaluation::add_attack(row, result, subject.calibration());
+    return result;
+  }
+  auto result = attack.run(*subject.external, pixels, options);
+  row.clean_raw = result.clean_raw;
+  row.clean = subject.calibration()(result.clean_raw);
+  row.gradient_l1 = std::nan("");
+  evaluation::add_attack(row, result, subject.calibration());
+  return result;
+}
+
+/// The images that the pack does not hold yet.
+std::vector<std::size_t> left_to_do(const data::Dataset& dataset, const evaluation::PackWriter& pack) {
   std::vector<std::size_t> indices;
   for (std::size_t i = 0; i < dataset.samples.size(); ++i) {
     if (!pack.has(dataset.samples[i].name)) {
-      paths.push_back(dataset.samples[i].path);
       indices.push_back(i);
     }
   }
-  if (paths.size() < dataset.samples.size()) {
-    log_info("{}: {} images are done", dir.string(), dataset.samples.size() - paths.size());
+  if (indices.size() < dataset.samples.size()) {
+    log_info("{} images are done", dataset.samples.size() - indices.size());
+  }
+  return indices;
+}
+
+/// One attack on every image, into its pack.
+void attack_images(Subject& subject, const data::Dataset& dataset, const attacks::AttackOptions& options,
+                   evaluation::PackWriter& pack, const std::filesystem::path& dir) {
+  const auto attack = attacks::make_attack(options.attack);
+  const bool on_set = static_cast<bool>(attacks::find_attack(options.attack.name).targets);
+  if (on_set && subject.external) {
+    fail_usage("attack '{}' needs a model file", options.attack.name);
+  }
+  const auto targets =
+      on_set ? evaluation::attack_targets(subject.model->scorer, dataset, options) : std::vector<double>();
+  const auto mos =
+      dataset.name.empty() ? std::vector<double>(dataset.samples.size(), std::nan("")) : scoring::mos_0_100(dataset);
+  const auto indices = left_to_do(dataset, pack);
+  std::vector<std::filesystem::path> paths;
+  for (const auto index : indices) {
+    paths.push_back(dataset.samples[index].path);
   }
   std::filesystem::create_directories(dir / "preview");
-  const auto targets = evaluation::attack_targets(scorer, dataset, options);
-  const auto label = "attacking with " + options.attack.text();
-  scoring::for_each_image(
-      paths, scorer.options().input.orientation, label, [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
-        if (!pixels) {
-          fail_input("{}", pixels.error());
-        }
-        const auto index = indices[static_cast<std::size_t>(i)];
-        auto row = evaluation::clean_result(scorer, dataset.samples[index].name, mos[index], pixels.value());
-        auto own = options;
-        if (!targets.empty()) {
-          own.target = targets[index];
-        }
-        const auto result = attack->run(scorer, pixels.value(), own);
-        evaluation::add_attack(row, result, scorer.options().scale.calibration);
-        pack.add(result.clean, result.attacked, row);
-        write_preview(dir, pack.rows().back(), result);
-      });
+  scoring::for_each_image(paths, subject.orientation(), "attacking with " + options.attack.text(),
+                          [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
+                            if (!pixels) {
+                              fail_input("{}", pixels.error());
+                            }
+                            const auto index = indices[static_cast<std::size_t>(i)];
+                            auto own = options;
+                            if (on_set) {
+                              own.target = targets[index];
+                            }
+                            evaluation::ImageResult row;
+                            row.name = dataset.samples[index].name;
+                            row.mos = mos[index];
+                            const auto result = attack_image(subject, *attack, pixels.value(), own, row);
+                            pack.add(result.clean, result.attacked, row);
+                            write_preview(dir, pack.rows().back(), result);
+                          });
 }
 
 std::string summary_line(const attacks::AttackOptions& options, const std::filesystem::path& dir,
@@ -204,27 +291,21 @@ int run_attack(const AttackCommandFlags& flags) {
     return run_verify(flags);
   }
   const auto attack_list = flags.attack.resolve();
-  if (attack_list.empty() || flags.model.empty() || flags.out.empty()) {
-    fail_usage("attack needs --model, --attack, --eps and --out (or --list, or --verify PACK)");
+  if (attack_list.empty() || flags.out.empty()) {
+    fail_usage("attack needs a victim (--model), --attack, --eps and --out (or --list, or --verify PACK)");
   }
   parallel::configure_threads(flags.threads);
   const auto dataset = images_of(flags);
-  auto model = checkpoint::load_model(flags.model);
-  flags.preprocessing.apply(model.scorer);
+  auto subject = subject_of(flags);
   auto json = output_head("attack", {{"data", flags.data.spec}, {"set", flags.set}, {"limit", flags.limit}});
   std::string msu;
   for (const auto& options : attack_list) {
-    evaluation::require_midpoint(model, flags.model, options);
+    if (subject.model) {
+      evaluation::require_midpoint(*subject.model, flags.model, options);
+    }
     const auto dir = pack_folder(flags, options, attack_list.size() > 1);
-    const auto about = evaluation::describe(model, flags.model, dataset);
-    evaluation::PackWriter pack(dir, {.attack = evaluation::describe(options),
-                                      .seed = options.seed,
-                                      .victim = about.model_name,
-                                      .victim_sha256 = about.model_sha256,
-                                      .preprocessing = about.crops,
-                                      .calibration = about.calibration,
-                                      .data_name = dataset.name});
-    attack_images(model, dataset, options, pack, dir);
+    evaluation::PackWriter pack(dir, config_of(flags, subject, dataset, options));
+    attack_images(subject, dataset, options, pack, dir);
     if (!flags.json) {
       print(summary_line(options, dir, pack.rows()));
     }
@@ -254,6 +335,12 @@ Command add_attack(CLI::App& app) {
   sub->add_option("--set", flags->set, "which set of the split: train, val, test, or all")->capture_default_str();
   sub->add_option("--limit", flags->limit, "only the first so many images")->check(CLI::NonNegativeNumber);
   sub->add_option("--model", flags->model, "model file of the victim");
+  sub->add_option("--victim-command", flags->victim_command,
+                  "a victim that is a command: run with a PNG's path ({} or last), prints its score; queries only");
+  sub->add_option("--victim-url", flags->victim_url,
+                  "a victim behind HTTP: gets a PNG by POST, answers with its score; loopback only");
+  sub->add_flag("--victim-anywhere", flags->anywhere, "let --victim-url reach other machines");
+  flags->victim.add(*sub, "victim-", attacks::external_fields(), "External victim");
   sub->add_option("--out", flags->out, "folder of the pack; a run that was stopped goes on in it");
   flags->attack.add(*sub);
   flags->preprocessing.add(*sub);

@@ -14,7 +14,7 @@ struct ConvertFlags {
 
 int run_convert(ConvertFlags& flags) {
   if (!flags.labels.empty()) {
-    flags.choice.label_scale = checkpoint::parse_label_scale(flags.labels);
+    flags.choice.label_scale = stats::parse_label_scale(flags.labels);
   }
   const auto what = checkpoint::convert(flags.in, flags.out, flags.choice);
   print(fmt::format("{}: {}\n", one_line(flags.out), one_line(what)));

@@ -147,7 +147,7 @@ TEST_F(Command, ScoreRangeGivesTheCalibration) {
   EXPECT_DOUBLE_EQ(line(5), 0);
   EXPECT_DOUBLE_EQ(line(2), 75);
   for (const auto* text : {"5", "1:1", "a:b", "0:inf", ":", "0:nan", "-1e308:1e308"}) {
-    const auto message = error_message(ErrorKind::kUsage, [&] { static_cast<void>(parse_score_range(text)); });
+    const auto message = error_message(ErrorKind::kUsage, [&] { static_cast<void>(stats::parse_label_scale(text)); });
     EXPECT_NE(message.find("WORST:BEST"), std::string::npos) << text;
   }
 }

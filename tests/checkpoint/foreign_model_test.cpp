@@ -196,14 +196,14 @@ TEST(ForeignScale, FollowsTheFile) {
 }
 
 TEST(ForeignScale, FollowsTheLabelsThatTheUserNames) {
-  const auto scale = foreign_scale({"dbcnn", "dbcnn", "", Origin::kAuthors}, {}, parse_label_scale("80:-20"));
+  const auto scale = foreign_scale({"dbcnn", "dbcnn", "", Origin::kAuthors}, {}, stats::parse_label_scale("80:-20"));
   EXPECT_TRUE(scale.calibrated);
   EXPECT_DOUBLE_EQ(scale.calibration(80), 0);
   EXPECT_DOUBLE_EQ(scale.calibration(-20), 100);
   EXPECT_DOUBLE_EQ(scale.calibration(30), 50);
   for (const char* text : {"", "1", "1:", ":1", "1:1", "a:2", "0:nan", "0:inf", "0:1:2"}) {
-    EXPECT_THAT(error_message(ErrorKind::kUsage, [&] { static_cast<void>(parse_label_scale(text)); }),
-                HasSubstr("labels '"))
+    EXPECT_THAT(error_message(ErrorKind::kUsage, [&] { static_cast<void>(stats::parse_label_scale(text)); }),
+                HasSubstr("scale '"))
         << text;
   }
 }
