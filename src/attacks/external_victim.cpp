@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "data/loader.h"
+#include "stats/parse_label_scale.h"
 
 #include <torch/torch.h>
 

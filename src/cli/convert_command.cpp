@@ -1,6 +1,7 @@
 #include "cli/common.h"
 
 #include "checkpoint/convert.h"
+#include "stats/parse_label_scale.h"
 
 namespace steadyiqa::cli {
 namespace {

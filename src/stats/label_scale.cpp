@@ -1,10 +1,6 @@
 #include "stats/label_scale.h"
 
-#include "base/error.h"
-#include "base/text.h"
-
-#include <algorithm>
-#include <cmath>
+#include <fmt/format.h>
 
 namespace steadyiqa::stats {
 
@@ -26,19 +22,6 @@ std::string LabelScale::transformation() const {
 
 std::string LabelScale::direction_text() const {
   return direction == Direction::kHigherIsBetter ? "higher is better" : "lower is better";
-}
-
-LabelScale parse_label_scale(const std::string& text) {
-  const auto colon = text.find(':');
-  const auto worst = parse_number(text.substr(0, colon));
-  const auto best = colon == std::string::npos ? std::nullopt : parse_number(text.substr(colon + 1));
-  const double length = worst && best ? *best - *worst : 0.0;
-  if (!std::isfinite(length) || !std::isfinite(100.0 / length)) {
-    fail_usage("scale '{}' is not WORST:BEST, two different numbers such as 0:100, or 100:0 of a DMOS", text);
-  }
-  using enum Direction;
-  return {std::min(*worst, *best), std::max(*worst, *best), *worst < *best ? kHigherIsBetter : kLowerIsBetter,
-          fmt::format("{} (worst) to {} (best)", *worst, *best)};
 }
 
 }  // namespace steadyiqa::stats

@@ -24,7 +24,4 @@ struct LabelScale {
   [[nodiscard]] std::string direction_text() const;
 };
 
-/// "WORST:BEST", the labels of the worst and the best quality: "0:1", or "100:0" of a DMOS. Throws Error(kUsage).
-[[nodiscard]] LabelScale parse_label_scale(const std::string& text);
-
 }  // namespace steadyiqa::stats

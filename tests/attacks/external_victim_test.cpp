@@ -5,6 +5,7 @@
 #include "attacks/tiny_scorer.h"
 #include "base/expect_error.h"
 #include "base/temp_folder.h"
+#include "stats/parse_label_scale.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>

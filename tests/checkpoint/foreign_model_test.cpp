@@ -10,6 +10,7 @@
 #include "checkpoint/torch_writer.h"
 #include "checkpoint/zip_archive.h"
 #include "models/model_test_support.h"
+#include "stats/parse_label_scale.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
