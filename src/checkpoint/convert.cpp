@@ -31,7 +31,7 @@ std::string convert(const std::filesystem::path& in, const std::filesystem::path
   require_output_ending(out);
   auto file = read_checkpoint(in);
   const bool own = file.info.metadata.contains(kModelMetadata);
-  const bool is_model = own || !choice.model.empty() || (file.info.detected && !file.info.detected->model.empty());
+  const bool is_model = own || !choice.is_empty() || (file.info.detected && !file.info.detected->model.empty());
   if (is_model) {
     const auto model = load_model(std::move(file), in, choice);
     write(out, model_contents(model.scorer, model.provenance));

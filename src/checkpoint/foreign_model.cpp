@@ -64,6 +64,9 @@ models::ScoreScale foreign_scale(const Detected& model, const std::map<std::stri
     const auto b = first_number(scalars, "b");
     // Files saved in the middle of the training hold 1 and 0: no fit.
     if (!k || !b || (*k == 1 && *b == 0)) {
+      if (labels) {
+        fail_usage("LinearityIQA's output without its k and b is on no scale of labels");
+      }
       return {.name = "LinearityIQA's output without its k and b"};
     }
     native->line = {*k, *b};

@@ -24,7 +24,7 @@ struct ModelChoice {
 [[nodiscard]] Detected identify_model(const CheckpointInfo& info, const ModelChoice& choice, const std::string& where);
 
 /// The scale of a foreign model's score: of `labels` where they are known, else the published weights'. `scalars` are
-/// the file's own (LinearityIQA's k and b).
+/// the file's own (LinearityIQA's k and b). Throws Error(kUsage) for labels of an output without its k and b.
 [[nodiscard]] models::ScoreScale foreign_scale(const Detected& model,
                                                const std::map<std::string, nlohmann::json>& scalars,
                                                const std::optional<stats::LabelScale>& labels = std::nullopt);

@@ -209,6 +209,15 @@ TEST(ForeignScale, FollowsTheLabelsThatTheUserNames) {
   }
 }
 
+TEST(ForeignScale, RefusesLabelsForAnOutputThatIsOnNoScale) {
+  const auto scale = [](double k, double b) {
+    return foreign_scale({"linearityiqa", "linearityiqa", "", Origin::kAuthors}, {{"k", {k}}, {"b", {b}}},
+                         stats::parse_label_scale("1:5"));
+  };
+  EXPECT_TRUE(scale(2, 3).calibrated);
+  EXPECT_THAT(error_message(ErrorKind::kUsage, [&] { static_cast<void>(scale(1, 0)); }), HasSubstr("k and b"));
+}
+
 TEST_F(ForeignModel, TwoFilesFillTwoTrunks) {
   NamedTensors network({{"features1.0.weight", {2, 3}}, {"features2.0.weight", {4, 3}}, {"fc.weight", {1, 8}}});
   const auto vgg =
@@ -269,6 +278,12 @@ TEST_F(ForeignModel, OtherTensorsAreCopiedWithTheirScalars) {
   EXPECT_EQ(out.metadata.at("arch"), "x");
   EXPECT_THAT(error_message(ErrorKind::kUsage, [&] { static_cast<void>(convert(in, folder() / "out.onnx", {})); }),
               HasSubstr("ends in .safetensors, .pth or .pt"));
+  EXPECT_THAT(error_message(ErrorKind::kInput,
+                            [&] {
+                              const ModelChoice labels{.label_scale = stats::parse_label_scale("1:5")};
+                              static_cast<void>(convert(in, folder() / "out.pth", labels));
+                            }),
+              HasSubstr("none of a model known here"));
 }
 
 // models.md 6.2: members stored, payloads at multiples of 64 bytes, a version.

@@ -1,38 +1,18 @@
-// What the tests of src/data share: a folder of their own, small images, and expected errors.
+// What the tests of src/data share: small images, text files and expected errors.
 #pragma once
 
-#include "base/error.h"
+#include "base/expect_error.h"
+#include "base/temp_folder.h"
 #include "image/image.h"
-
-#include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <system_error>
-#include <vector>
+#include <utility>
 
 namespace steadyiqa::data {
 
-/// An empty folder that no other test uses, removed when the test program ends.
-inline std::filesystem::path scratch_folder() {
-  struct Folders {
-    std::vector<std::filesystem::path> made;
-    ~Folders() {
-      std::error_code ignored;
-      for (const auto& folder : made) std::filesystem::remove_all(folder, ignored);
-    }
-  };
-  static Folders folders;
-  const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  const auto folder = std::filesystem::path(::testing::TempDir()) /
-                      fmt::format("steadyiqa_{}_{}_{}", test->test_suite_name(), test->name(), getpid());
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  folders.made.push_back(folder);
-  return folder;
-}
+using steadyiqa::testing::scratch_folder;
 
 inline std::filesystem::path write_text(const std::filesystem::path& path, const std::string& text) {
   std::filesystem::create_directories(path.parent_path());
@@ -40,17 +20,10 @@ inline std::filesystem::path write_text(const std::filesystem::path& path, const
   return path;
 }
 
-/// The message of the Error that `run` throws; fails the test when it throws none of that kind.
+/// testing::error_message, of a bad input where nothing is said.
 template <class Run>
 std::string error_of(Run&& run, ErrorKind kind = ErrorKind::kInput) {
-  try {
-    run();
-  } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), kind) << error.what();
-    return error.what();
-  }
-  ADD_FAILURE() << "no Error thrown";
-  return {};
+  return steadyiqa::testing::error_message(kind, std::forward<Run>(run));
 }
 
 /// An image whose pixels differ everywhere; the formula that the golden numbers were made with.
