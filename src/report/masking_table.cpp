@@ -1,6 +1,6 @@
 #include "report/masking_table.h"
 
-#include "base/text.h"
+#include "base/error.h"
 
 #include <fmt/format.h>
 
