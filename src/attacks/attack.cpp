@@ -33,7 +33,8 @@ std::string AttackSpec::text() const {
   std::string out = name;
   char separator = ':';
   for (const auto& [key, value] : parameters.items()) {
-    out += fmt::format("{}{}={}", separator, key, value.is_string() ? value.get<std::string>() : value.dump());
+    const auto pair = fmt::format("{}={}", key, value.is_string() ? value.get<std::string>() : value.dump());
+    out += fmt::format("{}{}", separator, csv_field(pair));
     separator = ',';
   }
   return out;
@@ -149,6 +150,7 @@ AttackResult Attack::run(Victim& victim, const torch::Tensor& pixels, const Atta
   result.float_raw = trial.unrounded_raw.mean().item<double>();
   const bool uniform = (trial.sign == trial.sign[0]).all().item<bool>();
   result.direction = uniform ? static_cast<int>(trial.sign[0].item<double>()) : 0;
+  result.own_training_image = trained_on(pixels);
   result.linf_levels = std::round((trial.pixels - items).abs().max().item<double>() * 255.0);
   return result;
 }

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace steadyiqa::attacks {
 
@@ -48,14 +49,15 @@ struct AttackOptions {
 
 /// What an attack did to one image, judged on a fresh forward pass in eval mode after 8-bit rounding.
 struct AttackResult {
-  torch::Tensor clean;           ///< what was attacked: the image, [1,3,H,W] (unit crop: its crops, [K,3,S,S])
-  torch::Tensor attacked;        ///< of the same shape, exact multiples of 1/255, within budget
-  double clean_raw = 0;          ///< raw score before
-  double attacked_raw = 0;       ///< raw score after
-  double float_raw = 0;          ///< raw score of the perturbation before rounding, for reference
-  int direction = 0;             ///< +1 pushed up, -1 pushed down, 0 mixed (unit crop) or towards a target
-  double linf_levels = 0;        ///< largest change in grey levels (of 255)
-  std::int64_t model_calls = 0;  ///< forward passes and gradient passes that it took, judging included
+  torch::Tensor clean;              ///< what was attacked: the image, [1,3,H,W] (unit crop: its crops, [K,3,S,S])
+  torch::Tensor attacked;           ///< of the same shape, exact multiples of 1/255, within budget
+  double clean_raw = 0;             ///< raw score before
+  double attacked_raw = 0;          ///< raw score after
+  double float_raw = 0;             ///< raw score of the perturbation before rounding, for reference
+  int direction = 0;                ///< +1 pushed up, -1 pushed down, 0 mixed (unit crop) or towards a target
+  double linf_levels = 0;           ///< largest change in grey levels (of 255)
+  std::int64_t model_calls = 0;     ///< forward passes and gradient passes that it took, judging included
+  bool own_training_image = false;  ///< what the attack was made from was trained on this image: no fair result
 };
 
 class Attack {
@@ -69,6 +71,11 @@ class Attack {
                                  const AttackOptions& options) const;
   /// Pixels within the problem's budget, before rounding.
   [[nodiscard]] torch::Tensor propose(Problem& problem) const;
+  /// Whether what it was made from (another model, a perturbation) was trained on this very image, [1,3,H,W].
+  [[nodiscard]] virtual bool trained_on(const torch::Tensor& /*pixels*/) const { return false; }
+  /// What to know before its results against that victim are believed, a line each. `victim_sha256`: of the model file,
+  /// "" for a victim that is none.
+  [[nodiscard]] virtual std::vector<std::string> caveats(const std::string& /*victim_sha256*/) const { return {}; }
 
  private:
   /// Proposes perturbed pixels, [N,3,H,W]; the base projects and rounds them.

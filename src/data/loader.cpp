@@ -1,5 +1,6 @@
 #include "data/loader.h"
 
+#include "base/digest.h"
 #include "base/error.h"
 
 #include <torch/torch.h>
@@ -49,6 +50,14 @@ image::Image to_image(const torch::Tensor& tensor) {
     }
   }
   return image;
+}
+
+std::string pixel_digest(const torch::Tensor& tensor) {
+  constexpr std::size_t kDigits = 16;
+  const auto image = to_image(tensor);
+  auto text = fmt::format("{}x{}:", image.width, image.height);
+  text.append(image.pixels.begin(), image.pixels.end());
+  return sha256_hex(std::string_view(text)).substr(0, kDigits);
 }
 
 Batch make_batch(ImageCache& cache, const Dataset& dataset, std::span<const CropDraw> draws,

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace steadyiqa::data {
@@ -18,6 +19,10 @@ namespace steadyiqa::data {
 [[nodiscard]] torch::Tensor to_tensor(const image::Image& image);
 /// Back to 8 bits: [3,H,W] or [1,3,H,W], clamped to [0,1], rounded half away from zero.
 [[nodiscard]] image::Image to_image(const torch::Tensor& tensor);
+
+/// Tells a picture again in whatever file it is: 16 hex digits of the SHA-256 of its size and pixels, as to_image takes
+/// them.
+[[nodiscard]] std::string pixel_digest(const torch::Tensor& tensor);
 
 /// Runs `make(i)` for i = 0..count-1 on background threads and hands the values out in order. At most `ahead` values
 /// wait. An exception thrown by make(i) is rethrown by the next() that would have returned value i.

@@ -279,6 +279,7 @@ Evaluation evaluate_pack(const checkpoint::LoadedModel& model, const std::string
     result.psnr = row.result.psnr;
     result.ssim = row.result.ssim;
     result.mse = row.result.mse;
+    result.own_training_image = row.result.own_training_image;
     evaluation.images.push_back(result);
   }
   summarise(evaluation, raw_to_0_100(model.scorer, {}));

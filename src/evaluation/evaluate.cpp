@@ -2,6 +2,7 @@
 
 #include "attacks/catalogue.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "data/loader.h"
 #include "image/fidelity.h"
 #include "scoring/score_set.h"
@@ -63,6 +64,19 @@ void require_midpoint(const checkpoint::LoadedModel& model, const std::string& m
   }
 }
 
+void warn_of_caveats(const attacks::Attack& attack, const std::string& victim_sha256) {
+  for (const auto& line : attack.caveats(victim_sha256)) {
+    log_warning("{}", line);
+  }
+}
+
+void warn_of_training_images(const attacks::AttackSpec& attack, std::int64_t count, std::size_t images) {
+  if (count > 0) {
+    log_warning("{}: {} of the {} attacked images are its own training images (own_training_image in the results)",
+                attack.text(), count, images);
+  }
+}
+
 std::vector<double> attack_targets(const models::Scorer& scorer, const data::Dataset& dataset,
                                    const attacks::AttackOptions& options) {
   const auto& info = attacks::find_attack(options.attack.name);
@@ -97,6 +111,7 @@ void add_attack(ImageResult& result, const attacks::AttackResult& attack, const 
   result.direction = attack.direction;
   result.linf_levels = attack.linf_levels;
   result.model_calls = attack.model_calls;
+  result.own_training_image = attack.own_training_image;
   result.mse = (attack.attacked - attack.clean).square().mean().item<double>();
   const auto count = static_cast<double>(attack.clean.size(0));
   for (std::int64_t i = 0; i < attack.clean.size(0); ++i) {
@@ -123,6 +138,7 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
   for (std::size_t a = 0; a < attack_list.size(); ++a) {
     require_midpoint(model, model_path, attack_list[a]);
     made.push_back(attacks::make_attack(attack_list[a].attack));
+    warn_of_caveats(*made.back(), model.sha256);
     evaluations[a].attack = describe(attack_list[a]);
   }
   std::vector<std::filesystem::path> paths;
@@ -164,6 +180,10 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
   }
   for (auto& evaluation : evaluations) {
     summarise(evaluation, raw_to_0_100(scorer, dataset.scale));
+  }
+  for (std::size_t a = 0; a < made.size(); ++a) {
+    const auto& attacked = *evaluations[a].attacked;
+    warn_of_training_images(attack_list[a].attack, attacked.own_training_images, evaluations[a].images.size());
   }
   return evaluations;
 }

@@ -34,6 +34,10 @@ using Watch = std::function<void(std::size_t image, std::size_t attack, const to
 /// Throws Error(kInput) for an attack with direction mid on a model without calibration: its scores have no mid-point.
 void require_midpoint(const checkpoint::LoadedModel& model, const std::string& model_path,
                       const attacks::AttackOptions& options);
+/// Logs what makes an attack's results less than they seem: Attack::caveats ...
+void warn_of_caveats(const attacks::Attack& attack, const std::string& victim_sha256);
+/// ... and that `count` of the images are those that it, or its source, was trained on (nothing for none).
+void warn_of_training_images(const attacks::AttackSpec& attack, std::int64_t count, std::size_t images);
 /// The score that each of the set's images is to reach under an attack on sets; empty for any other attack.
 [[nodiscard]] std::vector<double> attack_targets(const models::Scorer& scorer, const data::Dataset& dataset,
                                                  const attacks::AttackOptions& options);

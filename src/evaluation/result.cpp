@@ -57,6 +57,7 @@ nlohmann::json to_json(const AttackedMeasures& m) {
           {"ssim_mean", number(m.mean_ssim)},
           {"linf_max_levels", number(m.max_linf_levels)},
           {"model_calls_mean", number(m.mean_model_calls)},
+          {"own_training_images", m.own_training_images},
           {"rho_mean", number(m.mean_rho)}};
 }
 
@@ -110,6 +111,7 @@ AttackedMeasures attacked_measures(const Evaluation& e, const stats::Affine& raw
   m.mean_model_calls = stats::mean(column(images, [](const auto& i) { return static_cast<double>(i.model_calls); }));
   for (const auto& image : images) {
     m.max_linf_levels = std::max(m.max_linf_levels, image.linf_levels);
+    m.own_training_images += image.own_training_image ? 1 : 0;
   }
   return m;
 }
@@ -126,6 +128,7 @@ nlohmann::json to_json(const ImageResult& image, bool attacked) {
   if (attacked) {
     json["direction"] = image.direction;
     json["model_calls"] = image.model_calls;
+    json["own_training_image"] = image.own_training_image;
   }
   return json;
 }
@@ -139,6 +142,7 @@ ImageResult image_result_from(const nlohmann::json& json) {
   }
   image.direction = json.at("direction").get<int>();
   image.model_calls = json.at("model_calls").get<std::int64_t>();
+  image.own_training_image = json.value("own_training_image", false);  // packs before it had no such attacks
   return image;
 }
 

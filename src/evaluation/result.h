@@ -30,6 +30,7 @@ struct ImageResult {
   double ssim = 0;            ///< NaN below 11 pixels
   double mse = 0;             ///< of [0,1] pixels
   std::int64_t model_calls = 0;
+  bool own_training_image = false;  ///< what the attack was made from was trained on this image
 };
 
 /// Agreement of a list of scores with MOS (or with the clean scores), both 0-100.
@@ -54,7 +55,8 @@ struct AttackedMeasures {
   double mean_ssim = 0;
   double max_linf_levels = 0;
   double mean_model_calls = 0;
-  double mean_rho = 0;  ///< |change before rounding| / (eps ||grad||_1): 1 = linear
+  std::int64_t own_training_images = 0;  ///< images that flatter the attack: what it was made from was trained on them
+  double mean_rho = 0;                   ///< |change before rounding| / (eps ||grad||_1): 1 = linear
 };
 
 struct AttackDescription {

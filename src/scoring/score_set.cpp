@@ -10,6 +10,17 @@
 #include <utility>
 
 namespace steadyiqa::scoring {
+namespace {
+
+std::vector<std::filesystem::path> paths_of(const data::Dataset& dataset) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& sample : dataset.samples) {
+    paths.push_back(sample.path);
+  }
+  return paths;
+}
+
+}  // namespace
 
 void for_each_image(std::span<const std::filesystem::path> paths, image::Orientation orientation,
                     const std::string& label, const Visit& visit) {
@@ -34,13 +45,9 @@ void for_each_image(std::span<const std::filesystem::path> paths, image::Orienta
 std::vector<double> raw_scores(const models::Scorer& scorer, const data::Dataset& dataset, const std::string& label) {
   torch::NoGradGuard no_grad;
   const models::EvalMode eval(scorer.network());
-  std::vector<std::filesystem::path> paths;
-  for (const auto& sample : dataset.samples) {
-    paths.push_back(sample.path);
-  }
   std::vector<double> scores;
   const auto orientation = scorer.options().input.orientation;
-  for_each_image(paths, orientation, label, [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
+  for_each_image(paths_of(dataset), orientation, label, [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
     const double score = scorer.raw(pixels.value())[0].item<double>();
     if (!std::isfinite(score)) {
       throw Error(ErrorKind::kNumeric, fmt::format("{}: the score of {} is not finite", label,
@@ -49,6 +56,16 @@ std::vector<double> raw_scores(const models::Scorer& scorer, const data::Dataset
     scores.push_back(score);
   });
   return scores;
+}
+
+std::vector<std::string> pixel_digests(const models::Scorer& scorer, const data::Dataset& dataset,
+                                       const std::string& label) {
+  std::vector<std::string> digests;
+  const auto orientation = scorer.options().input.orientation;
+  for_each_image(paths_of(dataset), orientation, label, [&](std::int64_t /*i*/, const Result<torch::Tensor>& pixels) {
+    digests.push_back(data::pixel_digest(pixels.value()));
+  });
+  return digests;
 }
 
 std::vector<double> mos_0_100(const data::Dataset& dataset) {

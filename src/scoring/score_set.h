@@ -26,6 +26,11 @@ void for_each_image(std::span<const std::filesystem::path> paths, image::Orienta
 [[nodiscard]] std::vector<double> raw_scores(const models::Scorer& scorer, const data::Dataset& dataset,
                                              const std::string& label);
 
+/// data::pixel_digest of every sample as it is decoded for the Scorer, in order. A sample that cannot be decoded is an
+/// Error.
+[[nodiscard]] std::vector<std::string> pixel_digests(const models::Scorer& scorer, const data::Dataset& dataset,
+                                                     const std::string& label);
+
 /// The samples' labels on the 0-100, higher-is-better scale.
 [[nodiscard]] std::vector<double> mos_0_100(const data::Dataset& dataset);
 
