@@ -2,6 +2,12 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace steadyiqa::attacks {
 namespace {
 
@@ -11,35 +17,67 @@ class Auto : public Attack {
  public:
   struct Options {
     bool quick = false;
+    std::string uap;  ///< file of one; "" = none
   };
   static const FieldTable<Options>& fields() {
-    static const FieldTable<Options> kFields = {field(
-        "quick", &Options::quick, {.help = "few steps and queries, for a first look; not for a reported number"})};
+    static const FieldTable<Options> kFields = {
+        field("quick", &Options::quick, {.help = "few steps and queries, for a first look; not for a reported number"}),
+        field("uap", &Options::uap, {.help = "a universal perturbation (attack train uap) as a further member"})};
     return kFields;
   }
-  explicit Auto(Options options) : options_(options) {}
+  explicit Auto(const Options& options) {
+    if (!options.uap.empty()) {
+      add({"uap", {{"file", options.uap}}});  // first, as it asks nothing of a limited victim
+    }
+    const auto specs = options.quick
+                           ? std::vector<std::string>{"fgsm", "ifgsm:steps=5", "apgd:steps=10", "square:queries=40"}
+                           : std::vector<std::string>{"fgsm", "ifgsm:steps=10", "mifgsm:steps=10",
+                                                      "apgd:steps=100,restarts=3", "square:queries=1000"};
+    for (const auto& spec : specs) {
+      add(AttackSpec::parse(spec));
+    }
+  }
+  [[nodiscard]] bool trained_on(const torch::Tensor& pixels) const override {
+    return std::ranges::any_of(members_, [&](const Member& member) { return member.attack->trained_on(pixels); });
+  }
+  [[nodiscard]] std::vector<std::string> caveats(const std::string& victim_sha256) const override {
+    std::vector<std::string> lines;
+    for (const auto& member : members_) {
+      for (auto& line : member.attack->caveats(victim_sha256)) {
+        lines.push_back(std::move(line));
+      }
+    }
+    return lines;
+  }
 
  private:
-  [[nodiscard]] std::vector<std::string> members(bool white_box) const {
-    std::vector<std::string> specs;
-    if (white_box) {
-      specs = options_.quick
-                  ? std::vector<std::string>{"fgsm", "ifgsm:steps=5", "apgd:steps=10"}
-                  : std::vector<std::string>{"fgsm", "ifgsm:steps=10", "mifgsm:steps=10", "apgd:steps=100,restarts=3"};
-    }
-    specs.emplace_back(options_.quick ? "square:queries=40" : "square:queries=1000");
-    return specs;
+  struct Member {
+    std::unique_ptr<Attack> attack;
+    bool needs_gradient;
+  };
+
+  void add(const AttackSpec& spec) {
+    members_.push_back({make_attack(spec), find_attack(spec.name).box == Box::kWhite});
   }
 
   [[nodiscard]] torch::Tensor perturb(Problem& problem) const override {
+    std::vector<const Attack*> usable;
+    for (const auto& member : members_) {
+      if (problem.white_box() || !member.needs_gradient) {
+        usable.push_back(member.attack.get());
+      }
+    }
+    const auto comparisons = static_cast<std::int64_t>(usable.size());
+    if (comparisons == 1 || problem.calls_left() < comparisons) {
+      return usable.front()->propose(problem);  // a limited victim has no question to spare
+    }
+    const auto limit = problem.calls() + problem.calls_left();
     torch::Tensor best;
     torch::Tensor best_values;
-    const auto specs = members(problem.white_box());
-    for (const auto& spec : specs) {
-      const auto proposal = make_attack(AttackSpec::parse(spec))->propose(problem);
-      if (specs.size() == 1) {
-        return proposal;  // nothing to compare it with, and a limited victim has no question to spare
-      }
+    for (std::int64_t i = 0; i < comparisons; ++i) {
+      problem.limit_calls(limit - (comparisons - i));
+      const auto proposal = usable[static_cast<std::size_t>(i)]->propose(problem);
+      problem.limit_calls(limit);
       const auto values = problem.values(problem.round(proposal));
       if (!best.defined()) {
         best = proposal;
@@ -49,16 +87,21 @@ class Auto : public Attack {
     }
     return best;
   }
-  Options options_;
+
+  std::vector<Member> members_;
 };
 
 }  // namespace
 
 std::vector<AttackInfo> auto_attacks() {
-  return {attack_entry<Auto>({.name = "auto",
-                              .help = "the worst of fgsm, ifgsm, mifgsm, apgd with restarts and square, for each image",
-                              .source = "after Croce, Hein 2020",
-                              .cost = "324 B + 1005 F (1001 F of a black box)"})};
+  return {with_file_digest(
+      attack_entry<Auto>(
+          {.name = "auto",
+           .help =
+               "the worst of fgsm, ifgsm, mifgsm, apgd with restarts, square and a uap that is given, for each image",
+           .source = "after Croce, Hein 2020",
+           .cost = "324 B + 1005 F (1001 F of a black box); with a uap 1 F (2 F) more"}),
+      "uap")};
 }
 
 }  // namespace steadyiqa::attacks

@@ -11,6 +11,8 @@
 #include "attacks/score_boundary.h"
 #include "attacks/set_level.h"
 #include "attacks/stadv.h"
+#include "attacks/uap_attack.h"
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -36,6 +38,7 @@ const std::vector<AttackInfo>& table() {
     append(infos, random_search_attacks());
     append(infos, parsimonious_attacks());
     append(infos, score_boundary_attacks());
+    append(infos, uap_attacks());
     append(infos, auto_attacks());
     return infos;
   }();
@@ -55,6 +58,18 @@ std::string box_name(Box box) {
   }
   STEADYIQA_ASSERT(false, "every box has its case");
   return "";
+}
+
+AttackInfo with_file_digest(AttackInfo info, const std::string& parameter) {
+  info.resolve = [parameter, resolve = std::move(info.resolve)](const nlohmann::json& parameters,
+                                                                const std::string& where) {
+    auto resolved = resolve(parameters, where);
+    if (const auto file = resolved.at(parameter).get<std::string>(); !file.empty()) {
+      resolved[parameter + "_sha256"] = sha256_file(file);
+    }
+    return resolved;
+  };
+  return info;
 }
 
 std::span<const AttackInfo> attack_catalogue() { return table(); }

@@ -70,6 +70,10 @@ AttackInfo attack_entry(AttackInfo info) {
   return info;
 }
 
+/// The entry whose resolved parameters also tell the SHA-256 of the file that `parameter` names (where it names one),
+/// so that a result says which file it was.
+[[nodiscard]] AttackInfo with_file_digest(AttackInfo info, const std::string& parameter);
+
 [[nodiscard]] std::span<const AttackInfo> attack_catalogue();
 /// Throws Error(kUsage) for an unknown name, with the nearest.
 [[nodiscard]] const AttackInfo& find_attack(const std::string& name);

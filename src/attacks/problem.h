@@ -23,6 +23,8 @@ class Problem {
 
   [[nodiscard]] const torch::Tensor& clean() const { return clean_; }
   [[nodiscard]] std::int64_t size() const { return clean_.size(0); }
+  /// [N], +1 or -1: which way each item's calibrated score is pushed.
+  [[nodiscard]] const torch::Tensor& sign() const { return sign_; }
   /// Whether the victim gives gradients.
   [[nodiscard]] bool white_box() const { return victim_.has_gradient(); }
   /// l-infinity budget in [0,1] pixel units.

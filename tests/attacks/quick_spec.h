@@ -2,13 +2,14 @@
 #pragma once
 
 #include "attacks/attack.h"
+#include "attacks/tiny_uap.h"
 
 #include <map>
 #include <string>
 
 namespace steadyiqa::testing {
 
-/// The attack with its defaults, or where these take long with smaller ones.
+/// The attack with its defaults, or where these take long with smaller ones; with a file where it needs one.
 inline attacks::AttackSpec quick_spec(const std::string& name) {
   static const std::map<std::string, std::string> kQuick = {
       {"auto", "auto:quick=true"},
@@ -17,7 +18,11 @@ inline attacks::AttackSpec quick_spec(const std::string& name) {
       {"perceptual", "perceptual:steps=5,trials=2"},
   };
   const auto found = kQuick.find(name);
-  return attacks::AttackSpec::parse(found == kQuick.end() ? name : found->second);
+  auto spec = attacks::AttackSpec::parse(found == kQuick.end() ? name : found->second);
+  if (name == "uap") {
+    spec.parameters["file"] = tiny_uap().file();
+  }
+  return spec;
 }
 
 }  // namespace steadyiqa::testing

@@ -1,5 +1,6 @@
 // The gradient-sign attacks against the same in plain PyTorch. make_trajectories.py made the values.
 #include "attacks/catalogue.h"
+#include "attacks/written_out.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -9,6 +10,8 @@
 
 namespace steadyiqa::attacks {
 namespace {
+
+using ::steadyiqa::testing::WrittenOut;
 
 constexpr double kEpsilon = 4.0 / 255.0;
 constexpr double kTolerance = 1e-5;
@@ -20,21 +23,6 @@ torch::Tensor image() {
   const auto x = axis(10, {1, 1, 10});
   return ((37 * c + 11 * y + 7 * x + 5 * x * y) % 256).to(torch::kFloat32).unsqueeze(0) / 255.0;
 }
-
-/// The script's network.
-class WrittenOut : public Victim {
- public:
-  [[nodiscard]] torch::Tensor raw(const torch::Tensor& pixels) override {
-    const auto mean = torch::tensor({0.485, 0.456, 0.406}, torch::kFloat32).view({1, 3, 1, 1});
-    const auto std = torch::tensor({0.229, 0.224, 0.225}, torch::kFloat32).view({1, 3, 1, 1});
-    const auto weight =
-        torch::sin((torch::arange(4 * 27) + 1).to(torch::kFloat64)).to(torch::kFloat32).view({4, 3, 3, 3});
-    const auto features = torch::tanh(torch::conv2d((pixels - mean) / std, weight) / 3).mean({2, 3});
-    return (features * torch::cos(torch::arange(4).to(torch::kFloat32))).sum(1) * 20;
-  }
-  [[nodiscard]] bool has_gradient() const override { return true; }
-  [[nodiscard]] stats::Affine calibration() const override { return {}; }
-};
 
 struct Trajectory {
   std::string attack;
