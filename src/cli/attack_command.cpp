@@ -2,12 +2,12 @@
 
 #include "attacks/catalogue.h"
 #include "attacks/external_victim.h"
+#include "base/digest.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "checkpoint/model_file.h"
 #include "data/loader.h"
-#include "data/split.h"
 #include "evaluation/attack_pack.h"
 #include "evaluation/evaluate.h"
 #include "parallel/runtime.h"
@@ -23,11 +23,9 @@ namespace steadyiqa::cli {
 namespace {
 
 struct AttackCommandFlags {
-  std::vector<std::string> paths;
-  DataFlags data;
+  ImageFlags images;
   AttackFlags attack;
   PreprocessingFlags preprocessing;
-  std::string set = "test";
   std::string model;
   std::string victim_command;
   std::string victim_url;
@@ -36,7 +34,6 @@ struct AttackCommandFlags {
   std::string out;
   std::string verify;
   std::string msu_csv;
-  std::int64_t limit = 0;
   bool list = false;
   bool json = false;
   int threads = 0;
@@ -98,29 +95,6 @@ int run_verify(const AttackCommandFlags& flags) {
   return problems.empty() ? 0 : static_cast<int>(ErrorKind::kInput);
 }
 
-/// The images to attack, as a data set: loose files have no rating.
-data::Dataset images_of(const AttackCommandFlags& flags) {
-  data::Dataset dataset;
-  if (!flags.data.spec.empty()) {
-    if (!flags.paths.empty()) {
-      fail_usage("attack takes images or --data, not both");
-    }
-    dataset = flags.data.open();
-    if (flags.set != "all") {
-      dataset = data::subset(dataset, flags.set);
-    }
-    data::require_images(dataset);
-  } else {
-    for (const auto& path : image_paths(flags.paths)) {
-      dataset.samples.push_back({path.string(), path, std::nan("")});
-    }
-  }
-  if (flags.limit > 0 && static_cast<std::size_t>(flags.limit) < dataset.samples.size()) {
-    dataset.samples.resize(static_cast<std::size_t>(flags.limit));
-  }
-  return dataset;
-}
-
 /// A folder for each attack and budget, where there are several.
 std::filesystem::path pack_folder(const AttackCommandFlags& flags, const attacks::AttackOptions& options,
                                   bool several) {
@@ -129,6 +103,10 @@ std::filesystem::path pack_folder(const AttackCommandFlags& flags, const attacks
     return out;
   }
   auto name = fmt::format("{}-{:g}px", options.attack.text(), options.epsilon);
+  constexpr std::size_t kLongest = 120;  // a name that holds a path may be longer than a file system takes
+  if (name.size() > kLongest) {
+    name = fmt::format("{}-{}", name.substr(0, kLongest), sha256_hex(name).substr(0, 8));
+  }
   std::ranges::replace_if(
       name, [](unsigned char c) { return std::isalnum(c) == 0 && c != '-' && c != '.' && c != '='; }, '_');
   return out / name;
@@ -234,6 +212,7 @@ std::vector<std::size_t> left_to_do(const data::Dataset& dataset, const evaluati
 void attack_images(Subject& subject, const data::Dataset& dataset, const attacks::AttackOptions& options,
                    evaluation::PackWriter& pack, const std::filesystem::path& dir) {
   const auto attack = attacks::make_attack(options.attack);
+  evaluation::warn_of_caveats(*attack, subject.model ? subject.model->sha256 : "");
   const bool on_set = static_cast<bool>(attacks::find_attack(options.attack.name).targets);
   if (on_set && subject.external) {
     fail_usage("attack '{}' needs a model file", options.attack.name);
@@ -265,6 +244,9 @@ void attack_images(Subject& subject, const data::Dataset& dataset, const attacks
                             pack.add(result.clean, result.attacked, row);
                             write_preview(dir, pack.rows().back(), result);
                           });
+  evaluation::warn_of_training_images(
+      options.attack, std::ranges::count_if(pack.rows(), [](const auto& row) { return row.result.own_training_image; }),
+      pack.rows().size());
 }
 
 std::string summary_line(const attacks::AttackOptions& options, const std::filesystem::path& dir,
@@ -295,9 +277,10 @@ int run_attack(const AttackCommandFlags& flags) {
     fail_usage("attack needs a victim (--model), --attack, --eps and --out (or --list, or --verify PACK)");
   }
   parallel::configure_threads(flags.threads);
-  const auto dataset = images_of(flags);
+  const auto dataset = flags.images.open();
   auto subject = subject_of(flags);
-  auto json = output_head("attack", {{"data", flags.data.spec}, {"set", flags.set}, {"limit", flags.limit}});
+  auto json = output_head("attack",
+                          {{"data", flags.images.data.spec}, {"set", flags.images.set}, {"limit", flags.images.limit}});
   std::string msu;
   for (const auto& options : attack_list) {
     if (subject.model) {
@@ -325,15 +308,21 @@ int run_attack(const AttackCommandFlags& flags) {
   return 0;
 }
 
+/// What is for attacks would reach them from below, too, and change nothing there.
+void refuse_options_of(const CLI::App& attack) {
+  for (const auto* option : attack.get_options()) {
+    if (option->count() > 0) {
+      fail_usage("{} is for attack, not for attack train", option->get_name());
+    }
+  }
+}
+
 }  // namespace
 
 Command add_attack(CLI::App& app) {
   auto flags = std::make_shared<AttackCommandFlags>();
   auto* sub = app.add_subcommand("attack", "attacked images of one model, as a pack that can be checked and passed on");
-  sub->add_option("PATH", flags->paths, "image files, folders, or - for a list of paths on stdin");
-  flags->data.add(*sub, /*required=*/false);
-  sub->add_option("--set", flags->set, "which set of the split: train, val, test, or all")->capture_default_str();
-  sub->add_option("--limit", flags->limit, "only the first so many images")->check(CLI::NonNegativeNumber);
+  flags->images.add(*sub, "test");
   sub->add_option("--model", flags->model, "model file of the victim");
   sub->add_option("--victim-command", flags->victim_command,
                   "a victim that is a command: run with a PNG's path ({} or last), prints its score; queries only");
@@ -350,7 +339,14 @@ Command add_attack(CLI::App& app) {
   sub->add_option("--msu-csv", flags->msu_csv, "write the columns of MSU's benchmark to a CSV file");
   sub->add_flag("--json", flags->json, "one JSON object on stdout");
   sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
-  return {sub, [flags] { return run_attack(*flags); }};
+  const auto train = add_attack_train(*sub);
+  return {sub, [flags, train, sub] {
+            if (!train.app->parsed()) {
+              return run_attack(*flags);
+            }
+            refuse_options_of(*sub);
+            return train.run();
+          }};
 }
 
 }  // namespace steadyiqa::cli

@@ -101,6 +101,36 @@ data::Dataset DataFlags::open() const {
   return dataset;
 }
 
+void ImageFlags::add(CLI::App& app, const std::string& default_set) {
+  set = default_set;
+  app.add_option("PATH", paths, "image files, folders, or - for a list of paths on stdin");
+  data.add(app, /*required=*/false);
+  app.add_option("--set", set, "which set of the split: train, val, test, or all")->capture_default_str();
+  app.add_option("--limit", limit, "only the first so many images")->check(CLI::NonNegativeNumber);
+}
+
+data::Dataset ImageFlags::open() const {
+  data::Dataset dataset;
+  if (!data.spec.empty()) {
+    if (!paths.empty()) {
+      fail_usage("takes images or --data, not both");
+    }
+    dataset = data.open();
+    if (set != "all") {
+      dataset = data::subset(dataset, set);
+    }
+    data::require_images(dataset);
+  } else {
+    for (const auto& path : image_paths(paths)) {
+      dataset.samples.push_back({path.string(), path, std::nan("")});
+    }
+  }
+  if (limit > 0 && static_cast<std::size_t>(limit) < dataset.samples.size()) {
+    dataset.samples.resize(static_cast<std::size_t>(limit));
+  }
+  return dataset;
+}
+
 void PreprocessingFlags::add(CLI::App& app) {
   const std::string group = "Preprocessing (default: the model file's)";
   app.add_option("--compat", compat_,

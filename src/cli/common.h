@@ -84,6 +84,18 @@ struct DataFlags {
   [[nodiscard]] data::Dataset open() const;
 };
 
+/// PATH..., or --data with --set; --limit.
+struct ImageFlags {
+  std::vector<std::string> paths;
+  DataFlags data;
+  std::string set;
+  std::int64_t limit = 0;
+
+  void add(CLI::App& app, const std::string& default_set);
+  /// The images, all there, as a data set: loose files have no rating (NaN) and make one without a name.
+  [[nodiscard]] data::Dataset open() const;
+};
+
 /// --compat, --resize... and --crops...: preprocessing other than the model file's.
 struct PreprocessingFlags {
   void add(CLI::App& app);
@@ -129,6 +141,8 @@ Command add_train(CLI::App& app);
 Command add_score(CLI::App& app);
 Command add_evaluate(CLI::App& app);
 Command add_attack(CLI::App& app);
+/// `attack train uap`, below the attack verb.
+Command add_attack_train(CLI::App& attack);
 Command add_doctor(CLI::App& app);
 Command add_models(CLI::App& app);
 Command add_data_check(CLI::App& app);
