@@ -112,7 +112,7 @@ class UapRun {
   }
 
   Uap train(const std::function<void(const Uap&)>& after_epoch) {
-    Progress progress("training the perturbation", options_.epochs * steps(), "steps");
+    steadyiqa::Progress progress("training the perturbation", options_.epochs * steps(), "steps");
     while (uap_.epochs < options_.epochs) {
       train_epoch(progress);
       ++uap_.epochs;
@@ -153,7 +153,7 @@ class UapRun {
     return data::make_batch(cache_, images_, draws, sampler_, uap_.epochs);
   }
 
-  void train_epoch(Progress& progress) {
+  void train_epoch(steadyiqa::Progress& progress) {
     const auto order = data::epoch_order(static_cast<std::int64_t>(images_.samples.size()), sampler_, uap_.epochs);
     data::Prefetcher<data::Batch> batches(steps(), [&](std::int64_t step) { return batch(step, order); });
     for (auto& side : sides_) {
