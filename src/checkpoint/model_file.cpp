@@ -122,6 +122,19 @@ models::ScorerOptions options_from(const nlohmann::json& json, const std::string
   return options;
 }
 
+/// Digests of 16 hex digits, one after the other.
+std::vector<std::string> training_images_from(const std::string& text, const std::string& where) {
+  constexpr std::size_t kDigits = 16;
+  if (text.size() % kDigits != 0 || text.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    fail_input("{}: its training_images are no digests of {} hex digits each", where, kDigits);
+  }
+  std::vector<std::string> digests;
+  for (std::size_t start = 0; start < text.size(); start += kDigits) {
+    digests.push_back(text.substr(start, kDigits));
+  }
+  return digests;
+}
+
 /// The model that our own metadata describe.
 LoadedModel own_model(nlohmann::json json, const TensorMap& tensors, const std::filesystem::path& path) {
   const auto where = path.string();
@@ -140,7 +153,8 @@ LoadedModel own_model(nlohmann::json json, const TensorMap& tensors, const std::
   auto network = models::make_network(options.model, options.backbone, options.swin_scale);
   set_network_tensors(*network, tensors, where);
   Provenance provenance{json.value("recipe", nlohmann::json::object()),
-                        json.value("training", nlohmann::json::object())};
+                        json.value("training", nlohmann::json::object()),
+                        training_images_from(json.value("training_images", std::string()), where)};
   return {models::Scorer(std::move(network), std::move(options)), std::move(provenance), sha256_file(path)};
 }
 
@@ -153,6 +167,9 @@ SafetensorsFile model_contents(const models::Scorer& scorer, const Provenance& p
   metadata["format"] = kModelFormat;
   metadata["recipe"] = provenance.recipe;
   metadata["training"] = provenance.training;
+  if (!provenance.training_images.empty()) {
+    metadata["training_images"] = fmt::format("{}", fmt::join(provenance.training_images, ""));
+  }
   file.metadata[kModelMetadata] = metadata.dump();
   return file;
 }

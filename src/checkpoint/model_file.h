@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace steadyiqa::checkpoint {
 
@@ -21,6 +22,8 @@ inline constexpr int kModelFormat = 2;
 struct Provenance {
   nlohmann::json recipe = nlohmann::json::object();    ///< the resolved recipe
   nlohmann::json training = nlohmann::json::object();  ///< data digest, epoch, clean measures on the validation set
+  /// data::pixel_digest of each image that the weights were fitted to; empty where that is not known.
+  std::vector<std::string> training_images{};
 };
 
 struct LoadedModel {

@@ -46,7 +46,9 @@ class ModelFile : public steadyiqa::testing::TempFolder {
     return {std::move(network), options};
   }
   [[nodiscard]] static Provenance provenance() {
-    return {{{"lambda", 0.001}, {"epochs", 3}}, {{"data", "abc"}, {"srocc", 0.75}}};
+    return {{{"lambda", 0.001}, {"epochs", 3}},
+            {{"data", "abc"}, {"srocc", 0.75}},
+            {"0123456789abcdef", "fedcba9876543210"}};
   }
   [[nodiscard]] std::filesystem::path saved() const {
     const auto path = folder() / "model.safetensors";
@@ -100,6 +102,7 @@ TEST_F(ModelFile, RoundTripGivesTheSameScoresOptionsAndProvenance) {
   EXPECT_EQ(options.scale.calibration.intercept, 1.0 / 3.0);
   EXPECT_EQ(loaded.provenance.recipe, provenance().recipe);
   EXPECT_EQ(loaded.provenance.training, provenance().training);
+  EXPECT_EQ(loaded.provenance.training_images, provenance().training_images);
   EXPECT_EQ(loaded.sha256, sha256_file(path));
   EXPECT_FALSE(loaded.scorer.network().is_training());
 }
@@ -110,6 +113,15 @@ TEST_F(ModelFile, SavingTwiceGivesTheSameBytes) {
   const auto second = folder() / "again.safetensors";
   save_model(second, loaded.scorer, loaded.provenance);
   EXPECT_EQ(sha256_file(first), sha256_file(second));
+}
+
+TEST_F(ModelFile, ABrokenListOfTrainingImagesIsAnError) {
+  const auto number = changed([](TensorMap&, nlohmann::json& metadata) { metadata["training_images"] = 7; });
+  EXPECT_THAT(load_message(number), HasSubstr("broken 'steadyiqa' metadata"));
+  for (const char* list : {"0123456789abcde", "0123456789ABCDEF", "0123456789abcdef 123456789abcdef"}) {
+    const auto path = changed([&](TensorMap&, nlohmann::json& metadata) { metadata["training_images"] = list; });
+    EXPECT_THAT(load_message(path), HasSubstr("digests of 16 hex digits")) << list;
+  }
 }
 
 TEST_F(ModelFile, RenamedTensorsAreMissingAndUnexpected) {

@@ -80,6 +80,18 @@ TEST(ToImage, ClampsAndTakesAnyLayout) {
             std::vector<int>({0, 255, 0, 255}));
 }
 
+// Python: hashlib.sha256(b"2x2:" + bytes([0, 1, 2, 253, 254, 255, 10, 20, 30, 40, 50, 60])).hexdigest()[:16], and with
+// "1x4:".
+TEST(PixelDigest, IsOfSizeAndInterleavedPixels) {
+  image::Image image(2, 2);
+  image.pixels = {0, 1, 2, 253, 254, 255, 10, 20, 30, 40, 50, 60};
+  EXPECT_EQ(pixel_digest(to_tensor(image)), "32b28bcc6013fef8");
+  EXPECT_EQ(pixel_digest(to_tensor(image).unsqueeze(0)), "32b28bcc6013fef8");
+  image::Image tall(1, 4);
+  tall.pixels = image.pixels;
+  EXPECT_EQ(pixel_digest(to_tensor(tall)), "52766392d94a3be3");
+}
+
 TEST(ToImage, NanIsAnError) {
   torch::Tensor tensor = torch::zeros({3, 2, 2});
   tensor[1][0][1] = std::nan("");
