@@ -5,6 +5,7 @@
 #include "models/compact.h"
 #include "models/dbcnn.h"
 #include "models/hyperiqa.h"
+#include "models/korhonen.h"
 #include "models/linearityiqa.h"
 
 #include <torch/torch.h>
@@ -90,6 +91,27 @@ ModelInfo maniqa() {
           .initialise = initialise_maniqa};
 }
 
+ModelInfo korhonen() {
+  return {.name = "korhonen",
+          .help = "Korhonen and You's surrogate: a trunk, its mean, one linear layer; to make attacks on",
+          .paper = "Korhonen, You, QoEVMA 2022",
+          .code = "github.com/jarikorhonen/adversarial-iqa (MATLAB)",
+          .code_licence = "none stated",
+          .weights_licence = "no weights published",
+          .score_range = "0 to 1 (labels / 100), higher is better",
+          .native_input = "the whole image at 512x384",
+          .recipe =
+              "half MSE on labels / 100; SGD with momentum 5e-4 (head x2, lower layers x0.25 to 0.75), weight "
+              "decay 0.01; batch 16, 2 epochs",
+          .backbones = {"resnet50", "mobilenet_v2"},
+          .crop = 384,
+          .any_size = true,
+          .unit_score = true,
+          .normalisation = kImageNet,
+          .make = [](const NetworkOptions& o) { return make_korhonen(make_backbone(o.backbone)); },
+          .initialise = initialise_korhonen};
+}
+
 ModelInfo compact() {
   return {.name = "compact",
           .help = "small convolutional regressor for demonstrations and tests",
@@ -109,7 +131,7 @@ ModelInfo compact() {
 }
 
 const std::vector<ModelInfo>& table() {
-  static const std::vector<ModelInfo> kTable = {hyperiqa(), dbcnn(), linearityiqa(), maniqa(), compact()};
+  static const std::vector<ModelInfo> kTable = {hyperiqa(), dbcnn(), linearityiqa(), maniqa(), korhonen(), compact()};
   return kTable;
 }
 

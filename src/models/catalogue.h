@@ -40,6 +40,7 @@ struct ModelInfo {
   int crop = 224;                      ///< side of the network's input in training and scoring, pixels
   bool any_size = false;               ///< other crop sides work, too
   bool has_swin_scale = false;         ///< NetworkOptions::swin_scale matters
+  bool unit_score = false;             ///< its output cannot leave 0-1: it must learn labels of 0-1
   Normalisation normalisation{};
   std::shared_ptr<Network> (*make)(const NetworkOptions& options);
   void (*initialise)(Network& network, std::uint64_t seed);

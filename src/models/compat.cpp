@@ -54,6 +54,7 @@ std::vector<CompatRow> make_table() {
       {"maniqa", kOfficial, input("none", kApplied), crops(kNumpy, 20), scale("training labels, min-max to 0-1", 1)},
       {"maniqa", kPyiqa, input("none", kIgnored, kPyiqaSmall), crops(kUniform, 20, Pooling::kWeighted),
        scale("training labels, min-max to 0-1", 1)},
+      {"korhonen", kOurs, input("short:384", kApplied), crops(kWhole)},
       {"compact", kOurs, input("none", kApplied), crops(kGrid, 9)},
   };
 }

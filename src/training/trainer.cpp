@@ -67,6 +67,9 @@ models::Scorer make_scorer(const Recipe& recipe, const data::Dataset& train) {
     fail_usage("model '{}' trains on batches of {} crops or more, not {}", info.name, network->least_training_batch(),
                recipe.data.batch);
   }
+  if (info.unit_score && recipe.data.labels != Labels::kUnit) {
+    fail_usage("model '{}' puts out 0 to 1: it trains with data.labels = unit", info.name);
+  }
   info.initialise(*network, derive_seed(static_cast<std::uint64_t>(recipe.run.seed), "weights"));
   bool whole_model = false;
   if (!recipe.model.init.empty()) {
@@ -306,19 +309,22 @@ class Run {
     return scale;
   }
 
-  /// Fits each model's calibration line on the training set and writes the final files.
+  /// Fits each model's calibration line on the training set and writes the final files, which say what they saw.
   void write_calibrated_models() {
     std::optional<WeightAverage::Applied> averaged(average_);
     scorer_.set_scale(fitted_scale(scorer_));
     const auto last_epoch = recipe_.run.epochs - 1;
     const bool same = position_.best_epoch == last_epoch;
     const double srocc = same ? position_.best_srocc : std::nan("");
-    checkpoint::save_model(directory_.last_model(), scorer_, provenance(last_epoch, srocc));
+    auto last = provenance(last_epoch, srocc);
+    last.training_images = scoring::pixel_digests(scorer_, data_.train, "noting the training images");
+    checkpoint::save_model(directory_.last_model(), scorer_, last);
     if (same) {
-      checkpoint::save_model(directory_.best_model(), scorer_, provenance(last_epoch, srocc));
+      checkpoint::save_model(directory_.best_model(), scorer_, last);
     } else {
       auto best = checkpoint::load_model(directory_.best_model());
       best.scorer.set_scale(fitted_scale(best.scorer));
+      best.provenance.training_images = last.training_images;
       checkpoint::save_model(directory_.best_model(), best.scorer, best.provenance);
     }
     averaged.reset();

@@ -90,6 +90,23 @@ TEST(ShippedRecipes, AllLoad) {
   EXPECT_GE(count, 2);
 }
 
+// jarikorhonen/adversarial-iqa, trainSubstituteModel.m: half of the squared error, rate 5e-4, L2 0.01.
+TEST(ShippedRecipes, KorhonensTakesTheStepsOfTheAuthorsCode) {
+  Recipe recipe;
+  apply_recipe_file(recipe, repository() / "recipes" / "korhonen-surrogate.toml");
+  EXPECT_EQ(recipe.model.name, "korhonen");
+  EXPECT_EQ(recipe.model.backbone, "");
+  EXPECT_EQ(recipe.optimiser.algorithm, Algorithm::kSgd);
+  EXPECT_EQ(recipe.loss.loss, objective::LossKind::kMse);
+  EXPECT_EQ(2 * recipe.optimiser.lr, 5e-4);
+  EXPECT_EQ(recipe.optimiser.lr * recipe.optimiser.weight_decay, 5e-4 * 0.01);
+  EXPECT_EQ(recipe.optimiser.head_ratio, 2);
+  EXPECT_EQ(recipe.data.batch, 16);
+  EXPECT_EQ(recipe.run.epochs, 2);
+  EXPECT_EQ(recipe.input.resize, "384x512");
+  EXPECT_EQ(recipe.data.crops, TrainingCrops::kWhole);
+}
+
 TEST(ShippedRecipes, ThePapersSaysWhatTheAuthorsCodeDoes) {
   Recipe recipe;
   apply_recipe_file(recipe, repository() / "recipes" / "hyperiqa-paper.toml");

@@ -46,9 +46,14 @@ TEST_F(Training, LeavesEverythingThatTheDirectoryPromises) {
     EXPECT_EQ(lines[i].contains("step"), i % 5 != 4);
     EXPECT_EQ(lines[i].contains("srocc"), i % 5 == 4);
   }
+  std::vector<std::string> images;
+  for (const auto& sample : tiny_data().train.samples) {
+    images.push_back(data::pixel_digest(data::to_tensor(image::read_image(sample.path).value())));
+  }
   for (const auto& path : {result.best, result.last}) {
     const auto model = checkpoint::load_model(path);
     EXPECT_TRUE(model.scorer.options().scale.calibrated);
+    EXPECT_EQ(model.provenance.training_images, images);
     EXPECT_EQ(model.scorer.options().crop, testing::kTinyCrop);
     EXPECT_EQ(model.provenance.recipe, recipe_to_json(recipe));
     EXPECT_EQ(model.provenance.training.at("data_digest"), tiny_data().train.digest());
@@ -234,6 +239,25 @@ TEST_F(Training, ALastBatchThatTheNetworkCannotTrainOnIsDropped) {
   recipe.data.batch = 1;
   const auto message = error_message(ErrorKind::kUsage, [&] { train(recipe, "none"); });
   EXPECT_NE(message.find("batches of 2"), std::string::npos) << message;
+}
+
+TEST_F(Training, ANetworkThatEndsInASigmoidLearnsUnitLabels) {
+  auto recipe = tiny_recipe();
+  recipe.model.name = "korhonen";
+  recipe.model.backbone = "mobilenet_v2";
+  recipe.run.epochs = 1;
+  const auto message = error_message(ErrorKind::kUsage, [&] { train(recipe, "none"); });
+  EXPECT_NE(message.find("labels = unit"), std::string::npos) << message;
+  recipe.data.labels = Labels::kUnit;
+  recipe.data.crops_per_image = 1;
+  const auto model = checkpoint::load_model(train(recipe, "run").last);
+  const auto raw = scoring::raw_scores(model.scorer, tiny_data().train, "test");
+  EXPECT_GT(*std::ranges::min_element(raw), 0);
+  EXPECT_LT(*std::ranges::max_element(raw), 1);
+  // What a raw score is in labels, by the training set's lowest and highest.
+  const auto [low, high] = std::ranges::minmax_element(tiny_data().train.samples, {}, &data::Sample::mos);
+  ASSERT_TRUE(model.scorer.options().scale.native);
+  EXPECT_NEAR(model.scorer.options().scale.native->line(0.25), low->mos + 0.25 * (high->mos - low->mos), 1e-9);
 }
 
 TEST_F(Training, AMissingImageIsToldBeforeAnyWork) {
