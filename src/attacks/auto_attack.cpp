@@ -17,25 +17,32 @@ class Auto : public Attack {
  public:
   struct Options {
     bool quick = false;
-    std::string uap;  ///< file of one; "" = none
+    std::string source;  ///< model file; "" = none
+    std::string uap;     ///< file of a universal perturbation; "" = none
   };
   static const FieldTable<Options>& fields() {
     static const FieldTable<Options> kFields = {
         field("quick", &Options::quick, {.help = "few steps and queries, for a first look; not for a reported number"}),
+        field("source", &Options::source, {.help = "a model file that apgd is transferred from as a further member"}),
         field("uap", &Options::uap, {.help = "a universal perturbation (attack train uap) as a further member"})};
     return kFields;
   }
   explicit Auto(const Options& options) {
+    // First what asks nothing of a limited victim.
     if (!options.uap.empty()) {
-      add({"uap", {{"file", options.uap}}});  // first, as it asks nothing of a limited victim
+      add("uap", {{"file", options.uap}});
+    }
+    if (!options.source.empty()) {
+      add(options.quick ? "transfer:steps=10" : "transfer:steps=100,restarts=3", {{"source", options.source}});
     }
     const auto specs = options.quick
                            ? std::vector<std::string>{"fgsm", "ifgsm:steps=5", "apgd:steps=10", "square:queries=40"}
                            : std::vector<std::string>{"fgsm", "ifgsm:steps=10", "mifgsm:steps=10",
                                                       "apgd:steps=100,restarts=3", "square:queries=1000"};
     for (const auto& spec : specs) {
-      add(AttackSpec::parse(spec));
+      add(spec);
     }
+    add(options.quick ? "nes:queries=40" : "nes:queries=1000");
   }
   [[nodiscard]] bool trained_on(const torch::Tensor& pixels) const override {
     return std::ranges::any_of(members_, [&](const Member& member) { return member.attack->trained_on(pixels); });
@@ -53,22 +60,29 @@ class Auto : public Attack {
  private:
   struct Member {
     std::unique_ptr<Attack> attack;
-    bool needs_gradient;
+    std::string name;
+    bool needs_gradient = false;
+    /// nes would only estimate the gradient that apgd sees.
+    [[nodiscard]] bool serves(const Problem& problem) const {
+      return problem.white_box() ? name != "nes" : !needs_gradient;
+    }
   };
 
-  void add(const AttackSpec& spec) {
-    members_.push_back({make_attack(spec), find_attack(spec.name).box == Box::kWhite});
+  void add(const std::string& text, const nlohmann::json& parameters = nlohmann::json::object()) {
+    auto spec = AttackSpec::parse(text);
+    spec.parameters.update(parameters);
+    members_.push_back({make_attack(spec), spec.name, find_attack(spec.name).box == Box::kWhite});
   }
 
   [[nodiscard]] torch::Tensor perturb(Problem& problem) const override {
     std::vector<const Attack*> usable;
     for (const auto& member : members_) {
-      if (problem.white_box() || !member.needs_gradient) {
+      if (member.serves(problem)) {
         usable.push_back(member.attack.get());
       }
     }
     const auto comparisons = static_cast<std::int64_t>(usable.size());
-    if (comparisons == 1 || problem.calls_left() < comparisons) {
+    if (problem.calls_left() < comparisons) {
       return usable.front()->propose(problem);  // a limited victim has no question to spare
     }
     const auto limit = problem.calls() + problem.calls_left();
@@ -94,14 +108,13 @@ class Auto : public Attack {
 }  // namespace
 
 std::vector<AttackInfo> auto_attacks() {
-  return {with_file_digest(
-      attack_entry<Auto>(
-          {.name = "auto",
-           .help =
-               "the worst of fgsm, ifgsm, mifgsm, apgd with restarts, square and a uap that is given, for each image",
-           .source = "after Croce, Hein 2020",
-           .cost = "324 B + 1005 F (1001 F of a black box); with a uap 1 F (2 F) more"}),
-      "uap")};
+  auto info = attack_entry<Auto>(
+      {.name = "auto",
+       .help = "the worst of fgsm, ifgsm, mifgsm, apgd with restarts, square (of a black box: square and nes), and what "
+               "transfers from a source or a uap that is given, for each image",
+       .source = "after Croce, Hein 2020",
+       .cost = "324 B + 1005 F (2002 F of a black box); 1 F more with a source, and with a uap"});
+  return {with_file_digest(with_file_digest(std::move(info), "source"), "uap")};
 }
 
 }  // namespace steadyiqa::attacks

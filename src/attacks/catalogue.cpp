@@ -11,6 +11,7 @@
 #include "attacks/score_boundary.h"
 #include "attacks/set_level.h"
 #include "attacks/stadv.h"
+#include "attacks/transfer.h"
 #include "attacks/uap_attack.h"
 #include "base/digest.h"
 #include "base/error.h"
@@ -39,6 +40,7 @@ const std::vector<AttackInfo>& table() {
     append(infos, parsimonious_attacks());
     append(infos, score_boundary_attacks());
     append(infos, uap_attacks());
+    append(infos, transfer_attacks());
     append(infos, auto_attacks());
     return infos;
   }();

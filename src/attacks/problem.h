@@ -30,6 +30,9 @@ class Problem {
   /// l-infinity budget in [0,1] pixel units.
   [[nodiscard]] double epsilon() const { return epsilon_; }
 
+  /// The same task on another victim, whose calls are not counted here.
+  [[nodiscard]] Problem on(Victim& other) const { return {other, clean_, sign_, target_, epsilon_, seeds_}; }
+
   /// The objective of each item in calibrated points, more is better for the attack: sign x score, or minus the
   /// distance to the target. [N,3,H,W] -> [N]. Counts one forward call. Throws Error(kNumeric) when one is not finite.
   [[nodiscard]] torch::Tensor values(const torch::Tensor& x);

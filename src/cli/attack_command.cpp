@@ -56,7 +56,7 @@ int run_list(bool as_json) {
                     {"cost", info.cost},
                     {"source", info.source},
                     {"parameters", parameters}});
-    text += fmt::format("{:14}{:9} {}\n      {}; {}\n{}", info.name, attacks::box_name(info.box), info.help,
+    text += fmt::format("{:19}{:9} {}\n      {}; {}\n{}", info.name, attacks::box_name(info.box), info.help,
                         info.source, info.cost, shown);
   }
   if (as_json) {

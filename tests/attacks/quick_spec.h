@@ -1,7 +1,8 @@
 // Attacks with few steps, for tests of what holds for all of them.
 #pragma once
 
-#include "attacks/attack.h"
+#include "attacks/catalogue.h"
+#include "attacks/tiny_source.h"
 #include "attacks/tiny_uap.h"
 
 #include <map>
@@ -15,12 +16,16 @@ inline attacks::AttackSpec quick_spec(const std::string& name) {
       {"auto", "auto:quick=true"},
       {"apgd", "apgd:steps=20"},
       {"korhonen", "korhonen:min-steps=3,max-steps=6"},
+      {"korhonen-surrogate", "korhonen-surrogate:min-steps=3,max-steps=6"},
       {"perceptual", "perceptual:steps=5,trials=2"},
+      {"transfer", "transfer:steps=10"},
   };
   const auto found = kQuick.find(name);
   auto spec = attacks::AttackSpec::parse(found == kQuick.end() ? name : found->second);
   if (name == "uap") {
     spec.parameters["file"] = tiny_uap().file();
+  } else if (attacks::find_attack(name).box == attacks::Box::kTransfer) {
+    spec.parameters["source"] = tiny_source();
   }
   return spec;
 }

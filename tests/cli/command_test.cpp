@@ -305,6 +305,27 @@ TEST_F(CommandLine, EvaluatesAsJson) {
   EXPECT_EQ(testing::lines_of(read_text_file(table)).size(), 11U);
 }
 
+TEST_F(CommandLine, ATransferFromTheVictimItselfIsCalledWhiteBox) {
+  const auto attack = fmt::format("transfer:attack=fgsm,source={}", model());
+  const auto outcome = run_here({"attack", "--threads", "1", "--model", model(), "--attack", attack, "--eps", "2/255",
+                                 "--out", folder() / "pack", good_image(), "--json", "--quiet"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("the victim itself: this is a white-box attack"), std::string::npos) << outcome.err;
+  const auto pack = nlohmann::json::parse(read_text_file(folder() / "pack" / "pack.json"));
+  const auto& parameters = pack.at("attack").at("parameters");
+  EXPECT_EQ(parameters.at("source_sha256"), pack.at("victim").at("sha256"));
+  EXPECT_EQ(parameters.at("attack"), "fgsm");
+  const auto image = nlohmann::json::parse(outcome.out).at("packs").at(0).at("images").at(0);
+  EXPECT_EQ(image.at("own_training_image"), false);
+  EXPECT_EQ(image.at("model_calls"), 3);
+  expect_error(run_here({"attack", "--model", model(), "--attack", "transfer", "--eps", "2/255", "--out",
+                         folder() / "other", good_image()}),
+               1, {"source=FILE"});
+  expect_error(run_here({"attack", "--model", model(), "--attack", "transfer:source=absent.pth", "--eps", "2/255",
+                         "--out", folder() / "other", good_image()}),
+               2, {"absent.pth"});
+}
+
 TEST_F(CommandLine, TrainsThenScoresWithWhatItTrained) {
   const auto trained = run_here({"train",
                                  "--threads",

@@ -168,6 +168,27 @@ TEST_F(Evaluate, TakesImagesTooSmallForSsim) {
   EXPECT_TRUE(std::isfinite(e.attacked->mean_ssim));
 }
 
+TEST_F(Evaluate, TellsImagesThatTheSourceWasTrainedOn) {
+  const auto loaded = model();
+  checkpoint::Provenance provenance;
+  provenance.training_images = {data::pixel_digest(tiny_images(2)[1])};
+  const auto source = (folder() / "source.safetensors").string();
+  checkpoint::save_model(source, loaded.scorer, provenance);
+  const attacks::AttackOptions transfer = {.attack = {"transfer", {{"source", source}, {"attack", "fgsm"}}},
+                                           .epsilon = 2.0 / 255.0};
+  ::testing::internal::CaptureStderr();
+  const auto evaluations = evaluate(loaded, "m", some_images(4), {transfer, fgsm()});
+  const auto err = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(err.find("1 of the 4 attacked images"), std::string::npos) << err;
+  EXPECT_EQ(evaluations[0].attacked->own_training_images, 1);
+  EXPECT_EQ(evaluations[1].attacked->own_training_images, 0);
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto& image = evaluations[0].images[i];
+    EXPECT_EQ(image.own_training_image, i == 1);
+    EXPECT_EQ(image_result_from(to_json(image, /*attacked=*/true)).own_training_image, i == 1);
+  }
+}
+
 TEST_F(Evaluate, TheAuthorsCropProtocolHasOneResultForAnImage) {
   auto crops = fgsm();
   crops.unit = attacks::Unit::kCrop;

@@ -1,0 +1,84 @@
+// The ensemble against its members.
+#include "attacks/auto_attack.h"
+
+#include "attacks/function_victim.h"
+#include "attacks/tiny_source.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+namespace steadyiqa::attacks {
+namespace {
+
+using ::steadyiqa::testing::FunctionVictim;
+using ::steadyiqa::testing::tiny_images;
+using ::steadyiqa::testing::tiny_scorer;
+using ::steadyiqa::testing::tiny_source;
+
+constexpr double kLevel = 1.0 / 255.0;
+
+AttackResult run_on(Victim& victim, const AttackSpec& spec, const torch::Tensor& pixels, Direction direction) {
+  return make_attack(spec)->run(victim, pixels, {.epsilon = 2 * kLevel, .direction = direction});
+}
+
+AttackSpec on_source(const std::string& text) {
+  auto spec = AttackSpec::parse(text);
+  spec.parameters["source"] = tiny_source();
+  return spec;
+}
+
+/// How far it went the way that was asked for.
+double gain(const AttackResult& result) { return result.direction * (result.attacked_raw - result.clean_raw); }
+
+TEST(AutoAttack, IsAtLeastAsStrongAsEachOfItsMembers) {
+  for (const bool white_box : {true, false}) {
+    const auto scorer = tiny_scorer();
+    for (const auto& pixels : tiny_images(2)) {
+      for (const auto direction : {Direction::kUp, Direction::kDown}) {
+        ScorerVictim white(scorer);
+        FunctionVictim black([&](const torch::Tensor& x) { return testing::raw_score(scorer, x.unsqueeze(0)); });
+        Victim& victim = white_box ? static_cast<Victim&>(white) : black;
+        const double ensemble = gain(run_on(victim, on_source("auto:quick=true"), pixels, direction));
+        std::vector<AttackSpec> members = {on_source("transfer:steps=10"), AttackSpec::parse("square:queries=40")};
+        for (const char* text :
+             white_box ? std::vector{"fgsm", "ifgsm:steps=5", "apgd:steps=10"} : std::vector{"nes:queries=40"}) {
+          members.push_back(AttackSpec::parse(text));
+        }
+        double strongest = -1000;
+        for (const auto& member : members) {
+          strongest = std::max(strongest, gain(run_on(victim, member, pixels, direction)));
+        }
+        EXPECT_EQ(ensemble, strongest) << white_box;
+      }
+    }
+  }
+}
+
+TEST(AutoAttack, WithASourceUsesItOnABlackBox) {
+  const auto scorer = tiny_scorer();
+  const auto score = [&](const torch::Tensor& x) { return testing::raw_score(scorer, x.unsqueeze(0)); };
+  FunctionVictim victim(score);
+  FunctionVictim again(score);
+  const auto pixels = tiny_images(1)[0];
+  const auto without = run_on(victim, AttackSpec::parse("auto:quick=true"), pixels, Direction::kUp);
+  const auto with = run_on(again, on_source("auto:quick=true"), pixels, Direction::kUp);
+  EXPECT_GT(gain(with), 1.5 * gain(without));
+  EXPECT_EQ(again.queries(), victim.queries() + 1);
+}
+
+TEST(AutoAttack, IsJudgedWithinTheVictimsLimit) {
+  const auto pixels = tiny_images(1)[0];
+  for (const auto& spec : {AttackSpec::parse("auto"), on_source("auto:quick=true")}) {
+    for (const auto direction : {Direction::kUp, Direction::kBoth}) {
+      for (const std::int64_t limit : {3, 4, 5, 6, 9, 30}) {
+        FunctionVictim victim([](const torch::Tensor& x) { return 50 + x.std().item<double>(); }, limit);
+        const auto result = run_on(victim, spec, pixels, direction);
+        EXPECT_LE(victim.queries(), limit);
+        EXPECT_EQ(victim.queries(), result.model_calls);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace steadyiqa::attacks
