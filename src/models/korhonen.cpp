@@ -9,7 +9,7 @@
 namespace steadyiqa::models {
 namespace {
 
-constexpr double kHeadDropout = 0.25;
+constexpr double kSurrogateDropout = 0.25;
 
 class Korhonen : public Network {
  public:
@@ -20,7 +20,7 @@ class Korhonen : public Network {
   torch::Tensor forward(const torch::Tensor& x) override {
     TORCH_CHECK(x.dim() == 4 && x.size(1) == 3, "Korhonen's surrogate takes [N,3,H,W], got ", x.sizes());
     const auto pooled = trunk_->forward(x)[3].mean({2, 3});
-    return torch::sigmoid(head_(torch::dropout(pooled, kHeadDropout, is_training()))).view({x.size(0)});
+    return torch::sigmoid(head_(torch::dropout(pooled, kSurrogateDropout, is_training()))).view({x.size(0)});
   }
 
   [[nodiscard]] std::string trunk_prefix() const override { return "trunk."; }

@@ -255,7 +255,8 @@ TEST_F(Training, ANetworkThatEndsInASigmoidLearnsUnitLabels) {
   EXPECT_GT(*std::ranges::min_element(raw), 0);
   EXPECT_LT(*std::ranges::max_element(raw), 1);
   // What a raw score is in labels, by the training set's lowest and highest.
-  const auto [low, high] = std::ranges::minmax_element(tiny_data().train.samples, {}, &data::Sample::mos);
+  const auto samples = tiny_data().train.samples;
+  const auto [low, high] = std::ranges::minmax_element(samples, {}, &data::Sample::mos);
   ASSERT_TRUE(model.scorer.options().scale.native);
   EXPECT_NEAR(model.scorer.options().scale.native->line(0.25), low->mos + 0.25 * (high->mos - low->mos), 1e-9);
 }
