@@ -32,9 +32,9 @@ inline torch::Tensor analytic_score(const torch::Tensor& x) {
 }
 
 /// Any differentiable function as a victim.
-class FunctionVictim : public attacks::Victim {
+class DifferentiableVictim : public attacks::Victim {
  public:
-  explicit FunctionVictim(std::function<torch::Tensor(const torch::Tensor&)> score = analytic_score)
+  explicit DifferentiableVictim(std::function<torch::Tensor(const torch::Tensor&)> score = analytic_score)
       : score_(std::move(score)) {}
   [[nodiscard]] torch::Tensor raw(const torch::Tensor& pixels) override { return score_(pixels); }
   [[nodiscard]] bool has_gradient() const override { return true; }

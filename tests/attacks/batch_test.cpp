@@ -8,7 +8,7 @@
 namespace steadyiqa::attacks {
 namespace {
 
-using ::steadyiqa::testing::FunctionVictim;
+using ::steadyiqa::testing::DifferentiableVictim;
 using ::steadyiqa::testing::quick_spec;
 
 Problem problem(Victim& victim, const torch::Tensor& clean, std::vector<double> signs,
@@ -17,7 +17,7 @@ Problem problem(Victim& victim, const torch::Tensor& clean, std::vector<double> 
 }
 
 TEST(EveryAttackOfABatch, GivesEachItemWhatItGetsAlone) {
-  FunctionVictim victim;
+  DifferentiableVictim victim;
   const auto batch = data::to_tensor(image::noise(23, 3 * 14)).reshape({3, 3, 14, 23});
   for (const auto& info : attack_catalogue()) {
     const auto attack = make_attack(quick_spec(info.name));

@@ -9,13 +9,13 @@ namespace steadyiqa::attacks {
 namespace {
 
 using ::steadyiqa::testing::analytic_image;
+using ::steadyiqa::testing::DifferentiableVictim;
 using ::steadyiqa::testing::expect_change;
-using ::steadyiqa::testing::FunctionVictim;
 using ::steadyiqa::testing::problem_of;
 using ::steadyiqa::testing::proposal;
 
 torch::Tensor attacked(const std::string& spec, double way = 1) {
-  FunctionVictim victim;
+  DifferentiableVictim victim;
   auto problem = problem_of(victim, analytic_image(), way);
   return proposal(spec, problem);
 }
@@ -43,7 +43,7 @@ TEST(Ioi, EqualsNumpysBands) {
 TEST(Ioi, LeavesFlatPartsAlone) {
   auto clean = analytic_image().clone();
   clean.slice(3, 0, 12).fill_(0.5);
-  FunctionVictim victim;
+  DifferentiableVictim victim;
   auto problem = problem_of(victim, clean);
   const auto change = (proposal("ioi", problem) - clean).abs();
   EXPECT_EQ(change.slice(3, 0, 11).max().item<double>(), 0);

@@ -9,8 +9,8 @@ namespace steadyiqa::attacks {
 namespace {
 
 using ::steadyiqa::testing::analytic_image;
+using ::steadyiqa::testing::DifferentiableVictim;
 using ::steadyiqa::testing::expect_change;
-using ::steadyiqa::testing::FunctionVictim;
 using ::steadyiqa::testing::problem_of;
 
 // make_perceptual_values.py (scipy.ndimage.sobel, grey_dilation).
@@ -32,7 +32,7 @@ TEST(SpatialActivity, IsOneEverywhereInAFlatImageAndInOneWithoutAnInside) {
 
 // make_perceptual_values.py (torch.optim.Adam on grey levels).
 TEST(Korhonen, TakesTheStepsOfPyTorchsAdam) {
-  FunctionVictim victim;
+  DifferentiableVictim victim;
   const auto clean = analytic_image();
   for (const auto mask : {ActivityMask::kUpdate, ActivityMask::kGradient}) {
     auto problem = problem_of(victim, clean);
@@ -48,7 +48,9 @@ TEST(Korhonen, TakesTheStepsOfPyTorchsAdam) {
 
 TEST(Korhonen, StopsAfterTwoStepsThatAreNotBetterAndReturnsTheBest) {
   const auto clean = analytic_image();
-  FunctionVictim victim([&](const torch::Tensor& x) { return -(x - clean).abs().sum({1, 2, 3}) + x.sum() * 1e-9; });
+  DifferentiableVictim victim([&](const torch::Tensor& x) {
+    return -(x - clean).abs().sum({1, 2, 3}) + x.sum() * 1e-9;
+  });
   auto early = problem_of(victim, clean);
   EXPECT_TRUE(torch::equal(korhonen_search(early, {.min_steps = 1, .max_steps = 50}), clean));
   EXPECT_EQ(early.gradient_calls(), 3);  // the clean image, then two that are worse
@@ -60,7 +62,7 @@ TEST(Korhonen, StopsAfterTwoStepsThatAreNotBetterAndReturnsTheBest) {
 TEST(Korhonen, AMaskedUpdateLeavesTheFlatHalfAlone) {
   auto clean = analytic_image().clone();
   clean.slice(3, 0, 12).fill_(0.5);
-  FunctionVictim victim;
+  DifferentiableVictim victim;
   auto problem = problem_of(victim, clean);
   const auto change = (korhonen_search(problem, {.max_steps = 5}) - clean).abs();
   EXPECT_EQ(change.slice(3, 0, 9).max().item<double>(), 0);  // the disc reaches 2 pixels further than Sobel's 1

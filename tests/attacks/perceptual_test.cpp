@@ -13,12 +13,12 @@ namespace {
 
 using ::steadyiqa::testing::analytic_image;
 using ::steadyiqa::testing::analytic_score;
-using ::steadyiqa::testing::FunctionVictim;
+using ::steadyiqa::testing::DifferentiableVictim;
 using ::steadyiqa::testing::problem_of;
 using ::steadyiqa::testing::proposal;
 
 torch::Tensor attacked(const std::string& spec, const torch::Tensor& clean) {
-  FunctionVictim victim;
+  DifferentiableVictim victim;
   auto problem = problem_of(victim, clean);
   return proposal(spec, problem);
 }
@@ -29,7 +29,7 @@ double rise(const torch::Tensor& x, const torch::Tensor& clean) {
 
 /// The noise that the attack begins with, of {-1,0} levels, from a victim that has no gradient.
 torch::Tensor official_start(const torch::Tensor& clean) {
-  FunctionVictim victim;
+  DifferentiableVictim victim;
   const auto problem = problem_of(victim, clean);
   return problem.random("perceptual", 0, [](Rng& rng) { return static_cast<double>(rng.below(2) - 1) / 255.0; });
 }
@@ -103,7 +103,7 @@ TEST(Perceptual, AGridIsNotBelowAnyOfItsLambdas) {
 }
 
 TEST(Perceptual, ABisectionEndsAtOnceWhereTheBudgetKeepsTheDistance) {
-  FunctionVictim victim;
+  DifferentiableVictim victim;
   auto problem = problem_of(victim, analytic_image(), 1, 1.0 / 255.0);
   static_cast<void>(proposal("perceptual:steps=5,trials=8,max-distance=0.5", problem));
   EXPECT_EQ(problem.gradient_calls(), 5);
@@ -111,7 +111,7 @@ TEST(Perceptual, ABisectionEndsAtOnceWhereTheBudgetKeepsTheDistance) {
 }
 
 TEST(Perceptual, SsimRefusesTinyImages) {
-  FunctionVictim victim;
+  DifferentiableVictim victim;
   auto problem = problem_of(victim, torch::full({1, 3, 10, 12}, 0.5));
   const auto message =
       testing::error_message(ErrorKind::kInput, [&] { static_cast<void>(proposal("perceptual", problem)); });

@@ -9,8 +9,8 @@ namespace steadyiqa::attacks {
 namespace {
 
 using ::steadyiqa::testing::analytic_image;
+using ::steadyiqa::testing::DifferentiableVictim;
 using ::steadyiqa::testing::expect_change;
-using ::steadyiqa::testing::FunctionVictim;
 using ::steadyiqa::testing::problem_of;
 using ::steadyiqa::testing::proposal;
 
@@ -30,7 +30,7 @@ TEST(Warp, WithoutFlowIsTheImageToTheBitWhateverItsSize) {
 
 // make_perceptual_values.py (torch.optim.LBFGS).
 TEST(StAdv, TakesTheStepsOfPyTorchsLbfgs) {
-  FunctionVictim victim;
+  DifferentiableVictim victim;
   const auto clean = analytic_image();
   auto one = problem_of(victim, clean);
   expect_change(proposal("stadv:steps=1", one), clean, {1.099144429, 2.705952393, -6.733588557});
@@ -40,7 +40,7 @@ TEST(StAdv, TakesTheStepsOfPyTorchsLbfgs) {
 }
 
 TEST(StAdv, ARoughFlowCosts) {
-  FunctionVictim victim;
+  DifferentiableVictim victim;
   const auto clean = analytic_image();
   const auto change = [&](const std::string& spec) {
     auto problem = problem_of(victim, clean);
