@@ -1,5 +1,6 @@
 #include "models/compact.h"
 
+#include "models/conv_norm.h"
 #include "models/initialise.h"
 #include "models/stack.h"
 
@@ -11,8 +12,8 @@ namespace {
 namespace nn = torch::nn;
 
 Stack block(std::int64_t in, std::int64_t out, std::int64_t stride) {
-  return Stack(nn::Conv2d(nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false)), nn::BatchNorm2d(out),
-               nn::ReLU());
+  const nn::Conv2d conv(nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false));
+  return Stack(conv, ConvNorm(conv), nn::ReLU());
 }
 
 class Compact : public Network {

@@ -1,6 +1,8 @@
 #include "models/dbcnn.h"
 
+#include "models/conv_norm.h"
 #include "models/initialise.h"
+#include "models/plain_trunks.h"
 
 #include <torch/torch.h>
 
@@ -16,25 +18,6 @@ constexpr std::int64_t kVggChannels = 512;
 constexpr std::int64_t kScnnChannels = 128;
 constexpr std::int64_t kSmallest = 16;  // VGG-16 halves the sides four times
 
-/// torchvision's VGG-16 `features` without the last pooling: stride 16.
-nn::Sequential vgg16() {
-  constexpr std::int64_t kPool = 0;
-  constexpr std::array<std::int64_t, 17> kLayers = {64,    64,  kPool, 128, 128,   kPool, 256, 256,         256,
-                                                    kPool, 512, 512,   512, kPool, 512,   512, kVggChannels};
-  nn::Sequential features;
-  std::int64_t in = 3;
-  for (const auto out : kLayers) {
-    if (out == kPool) {
-      features->push_back(nn::MaxPool2d(nn::MaxPool2dOptions(2).stride(2)));
-      continue;
-    }
-    features->push_back(nn::Conv2d(nn::Conv2dOptions(in, out, 3).padding(1)));
-    features->push_back(nn::ReLU());
-    in = out;
-  }
-  return features;
-}
-
 /// The S-CNN's convolutions: stride 16, sides rounded up.
 nn::Sequential scnn() {
   struct Layer {
@@ -45,8 +28,9 @@ nn::Sequential scnn() {
   nn::Sequential features;
   std::int64_t in = 3;
   for (const auto& [out, stride] : kLayers) {
-    features->push_back(nn::Conv2d(nn::Conv2dOptions(in, out, 3).stride(stride).padding(1)));
-    features->push_back(nn::BatchNorm2d(out));
+    const nn::Conv2d conv(nn::Conv2dOptions(in, out, 3).stride(stride).padding(1));
+    features->push_back(conv);
+    features->push_back(ConvNorm(conv));
     features->push_back(nn::ReLU());
     in = out;
   }
@@ -56,7 +40,7 @@ nn::Sequential scnn() {
 class Dbcnn : public Network {
  public:
   Dbcnn() {
-    features1_ = register_module("features1", vgg16());
+    features1_ = register_module("features1", vgg16_features());
     features2_ = register_module("features2", scnn());
     fc_ = register_module("fc", nn::Linear(kVggChannels * kScnnChannels, 1));
   }

@@ -1,6 +1,7 @@
 #include "models/initialise.h"
 
 #include "base/seed.h"
+#include "models/conv_norm.h"
 
 #include <torch/torch.h>
 
@@ -75,7 +76,7 @@ void initialise(torch::nn::Module& module, std::uint64_t seed,
   for (const auto& item : module.named_modules("", /*include_self=*/false)) {
     const auto& name = item.key();
     auto& child = *item.value();
-    if (reset_if_any<torch::nn::BatchNorm2d, torch::nn::BatchNorm1d, torch::nn::LayerNorm>(child)) {
+    if (reset_if_any<ConvNorm, torch::nn::BatchNorm2d, torch::nn::BatchNorm1d, torch::nn::LayerNorm>(child)) {
       continue;
     }
     if (child.as<torch::nn::Conv2d>() == nullptr && child.as<torch::nn::Linear>() == nullptr) {

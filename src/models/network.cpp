@@ -1,5 +1,6 @@
 #include "models/network.h"
 
+#include "models/conv_norm.h"
 #include "parallel/runtime.h"
 
 #include <torch/torch.h>
@@ -12,8 +13,8 @@ namespace {
 std::vector<torch::nn::Module*> training_batch_norms(torch::nn::Module& module) {
   std::vector<torch::nn::Module*> found;
   for (const auto& child : module.modules(/*include_self=*/false)) {
-    const bool is_batch_norm =
-        child->as<torch::nn::BatchNorm2d>() != nullptr || child->as<torch::nn::BatchNorm1d>() != nullptr;
+    const bool is_batch_norm = child->as<ConvNorm>() != nullptr || child->as<torch::nn::BatchNorm2d>() != nullptr ||
+                               child->as<torch::nn::BatchNorm1d>() != nullptr;
     if (is_batch_norm && child->is_training()) {
       found.push_back(child.get());
     }

@@ -2,6 +2,7 @@
 #include "models/backbones.h"
 
 #include "base/error.h"
+#include "models/conv_norm.h"
 
 #include <torch/torch.h>
 
@@ -35,12 +36,13 @@ class BlockImpl : public nn::Module {
     for (std::size_t i = 0; i < convs.size(); ++i) {
       const auto number = std::to_string(i + 1);
       convs_.emplace_back(register_module("conv" + number, convs[i]));
-      norms_.emplace_back(register_module("bn" + number, nn::BatchNorm2d(convs[i]->options.out_channels())));
+      norms_.emplace_back(register_module("bn" + number, ConvNorm(convs[i])));
     }
     const auto in = convs.front()->options.in_channels();
     const auto out = convs.back()->options.out_channels();
     if (stride != 1 || in != out) {
-      downsample_ = register_module("downsample", nn::Sequential(conv(in, out, 1, stride), nn::BatchNorm2d(out)));
+      const auto shortcut = conv(in, out, 1, stride);
+      downsample_ = register_module("downsample", nn::Sequential(shortcut, ConvNorm(shortcut)));
     }
   }
   torch::Tensor forward(const torch::Tensor& x) {
@@ -53,7 +55,7 @@ class BlockImpl : public nn::Module {
 
  private:
   std::vector<nn::Conv2d> convs_;
-  std::vector<nn::BatchNorm2d> norms_;
+  std::vector<ConvNorm> norms_;
   nn::Sequential downsample_{nullptr};
 };
 TORCH_MODULE(Block);
@@ -62,7 +64,7 @@ class ResNet : public Backbone {
  public:
   explicit ResNet(const ResNetShape& shape) {
     conv1_ = register_module("conv1", nn::Conv2d(nn::Conv2dOptions(3, 64, 7).stride(2).padding(3).bias(false)));
-    bn1_ = register_module("bn1", nn::BatchNorm2d(64));
+    bn1_ = register_module("bn1", ConvNorm(conv1_));
     std::int64_t in = 64;
     for (std::size_t stage = 0; stage < 4; ++stage) {
       const std::int64_t planes = 64LL << stage;
@@ -95,7 +97,7 @@ class ResNet : public Backbone {
 
  private:
   nn::Conv2d conv1_{nullptr};
-  nn::BatchNorm2d bn1_{nullptr};
+  ConvNorm bn1_{nullptr};
   std::array<nn::Sequential, 4> layers_{nn::Sequential{nullptr}, nn::Sequential{nullptr}, nn::Sequential{nullptr},
                                         nn::Sequential{nullptr}};
   std::array<std::int64_t, 4> channels_{};

@@ -1,0 +1,53 @@
+// BatchNorm that can be folded into the convolution before it.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/conv.h>
+#include <torch/types.h>
+
+#include <vector>
+
+namespace steadyiqa::models {
+
+/// As torch::nn::BatchNorm2d with its defaults (state names, order of parameters, values), of a convolution's output.
+/// libtorch exports too little of that class to derive from it.
+class ConvNormImpl : public torch::nn::Module {
+ public:
+  /// `conv`'s output goes here and nowhere else.
+  explicit ConvNormImpl(torch::nn::Conv2d conv);
+  torch::Tensor forward(const torch::Tensor& x);
+  /// To the identity.
+  void reset_parameters();
+
+ private:
+  friend class FoldedBatchNorm;
+  void fold();
+  void unfold();
+
+  torch::nn::Conv2d conv_;
+  torch::Tensor weight_, bias_, running_mean_, running_var_, num_batches_tracked_;
+  torch::Tensor conv_weight_, conv_bias_;  ///< the convolution's own, while it is folded
+  bool folded_ = false;
+};
+TORCH_MODULE(ConvNorm);
+
+/// While it lives, every ConvNorm of the module is part of its convolution's weights, and costs nothing: with s =
+/// weight / sqrt(running_var + eps), w' = s w and b' = bias + s (b - running_mean). Outputs and input gradients are
+/// equal to within float rounding, parameters receive no gradient from these convolutions, and the module's state
+/// (parameters, buffers) is not touched; a change of it meanwhile, of mode included, has no effect on the folded
+/// layers. The module is in eval mode (a programmer's error otherwise). What another one has folded already stays
+/// folded until that one ends.
+class FoldedBatchNorm {
+ public:
+  explicit FoldedBatchNorm(torch::nn::Module& module);
+  ~FoldedBatchNorm();
+  FoldedBatchNorm(const FoldedBatchNorm&) = delete;
+  FoldedBatchNorm& operator=(const FoldedBatchNorm&) = delete;
+  FoldedBatchNorm(FoldedBatchNorm&&) = delete;
+  FoldedBatchNorm& operator=(FoldedBatchNorm&&) = delete;
+
+ private:
+  std::vector<ConvNorm> folded_;
+};
+
+}  // namespace steadyiqa::models

@@ -1,0 +1,132 @@
+#include "models/conv_norm.h"
+
+#include "models/backbones.h"
+#include "models/model_test_support.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+
+namespace steadyiqa::models {
+namespace {
+
+/// In float64, where two ways of computing the same are told from a mistake; hash weights have statistics of their own.
+template <class Module>
+std::shared_ptr<Module> in_float64(std::shared_ptr<Module> module) {
+  fill_hash_weights(*module);
+  module->to(torch::kFloat64);
+  module->eval();
+  return module;
+}
+
+bool close(const torch::Tensor& a, const torch::Tensor& b) {
+  return ((a - b).abs().max() <= 1e-12 * a.abs().max()).item<bool>();
+}
+
+/// Whether no BatchNorm is left out.
+bool folds_all(const torch::nn::Module& module) {
+  const auto modules = module.modules();
+  return std::ranges::none_of(
+      modules, [](const auto& child) { return child->template as<torch::nn::BatchNorm2d>() != nullptr; });
+}
+
+// Values, statistics and gradients bit by bit.
+TEST(ConvNorm, IsLibtorchsBatchNorm) {
+  torch::nn::Conv2d conv(torch::nn::Conv2dOptions(3, 8, 3));
+  ConvNorm norm(conv);
+  torch::nn::BatchNorm2d reference(8);
+  EXPECT_EQ(name_and_shape_lines(*norm, true), name_and_shape_lines(*reference, true));
+  EXPECT_EQ(norm->named_parameters().keys(), reference->named_parameters().keys());
+  fill_hash_weights(*norm);
+  fill_hash_weights(*reference);
+  const auto x = conv(hash_input(3, 2, 12, 12)).detach();
+  for (const bool training : {true, false}) {
+    norm->train(training);
+    reference->train(training);
+    auto a = x.clone().requires_grad_(true);
+    auto b = x.clone().requires_grad_(true);
+    EXPECT_TRUE(torch::equal(norm(a), reference(b)));
+    norm(a).square().sum().backward();
+    reference(b).square().sum().backward();
+    EXPECT_TRUE(torch::equal(a.grad(), b.grad()));
+    EXPECT_TRUE(torch::equal(norm->parameters()[0].grad(), reference->parameters()[0].grad()));
+    for (const auto& [name, tensor] : state_entries(*norm)) {
+      EXPECT_TRUE(torch::equal(tensor, state_copy(*reference).at(name))) << name;
+    }
+  }
+}
+
+// Against the network unfolded. DBCNN's convolutions have biases.
+TEST(FoldedBatchNorm, GivesTheSameFeaturesAndInputGradient) {
+  const auto x = hash_input(5, 2, 64, 64).to(torch::kFloat64);
+  for (const char* name : {"mobilenet_v2", "resnet18", "resnet50"}) {
+    const auto trunk = in_float64(make_backbone(name));
+    EXPECT_TRUE(folds_all(*trunk)) << name;
+    const auto last = [&](const torch::Tensor& at) { return trunk->forward(at)[3].square().mean({1, 2, 3}); };
+    const auto before = trunk->forward(x);
+    const auto gradient = input_gradient(last, x).gradient;
+    const FoldedBatchNorm folded(*trunk);
+    const auto after = trunk->forward(x);
+    for (std::size_t tap = 0; tap < before.size(); ++tap) {
+      EXPECT_TRUE(close(before.at(tap), after.at(tap))) << name << " " << tap;
+      EXPECT_FALSE(torch::equal(before.at(tap), after.at(tap))) << name << " " << tap;  // it was folded
+    }
+    EXPECT_TRUE(close(gradient, input_gradient(last, x).gradient)) << name;
+  }
+  for (const char* name : {"dbcnn", "compact"}) {
+    const auto network = in_float64(make_network(name, ""));
+    EXPECT_TRUE(folds_all(*network)) << name;
+    const auto before = network->forward(x);
+    const FoldedBatchNorm folded(*network);
+    const auto after = network->forward(x);
+    EXPECT_TRUE(close(before, after)) << name;
+    EXPECT_FALSE(torch::equal(before, after)) << name;
+  }
+}
+
+TEST(FoldedBatchNorm, LeavesTheNetworkAsItWas) {
+  const auto network = compact_network();
+  const auto x = hash_input(3, 4, 32, 32);
+  network->forward(x);  // statistics other than the initial 0 and 1
+  network->eval();
+  const auto state = state_copy(*network);
+  const auto score = network->forward(x);
+  {
+    const FoldedBatchNorm folded(*network);
+    network->forward(x).sum().backward();
+    for (const auto& [name, tensor] : state_entries(*network)) {
+      EXPECT_TRUE(torch::equal(tensor, state.at(name))) << name;
+      EXPECT_EQ(tensor.grad().defined(), name.starts_with("head.")) << name;  // the rest of the network learns on
+    }
+  }
+  EXPECT_TRUE(torch::equal(network->forward(x), score));
+  network->forward(x).sum().backward();
+  EXPECT_TRUE(network->named_parameters()["features.0.0.weight"].grad().defined());
+}
+
+TEST(FoldedBatchNorm, ASecondOneChangesNothing) {
+  const auto network = compact_network();
+  network->eval();
+  const auto x = hash_input(3, 2, 32, 32);
+  const auto score = network->forward(x);
+  {
+    const FoldedBatchNorm outer(*network);
+    const auto folded = network->forward(x);
+    {
+      const FoldedBatchNorm inner(*network);
+      EXPECT_TRUE(torch::equal(network->forward(x), folded));
+    }
+    EXPECT_TRUE(torch::equal(network->forward(x), folded));
+  }
+  EXPECT_TRUE(torch::equal(network->forward(x), score));
+}
+
+TEST(FoldedBatchNorm, RefusesBatchStatistics) {
+  const auto network = compact_network();
+  network->train();
+  EXPECT_DEATH({ const FoldedBatchNorm folded(*network); }, "eval mode");
+}
+
+}  // namespace
+}  // namespace steadyiqa::models
