@@ -64,7 +64,7 @@ Problem::Problem(Victim& victim, torch::Tensor clean, torch::Tensor sign, torch:
 }
 
 torch::Tensor Problem::objective(const torch::Tensor& x) {
-  const auto raw = victim_.raw(x);
+  const auto raw = victim_.raw_in_search(x);
   if (target_.defined()) {
     return -(raw * calibration_.slope + calibration_.intercept - target_).abs();
   }

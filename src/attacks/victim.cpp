@@ -14,6 +14,18 @@ ScorerVictim::ScorerVictim(const models::Scorer& scorer, Unit unit)
 }
 
 torch::Tensor ScorerVictim::raw(const torch::Tensor& pixels) {
+  folded_.reset();
+  return scores(pixels);
+}
+
+torch::Tensor ScorerVictim::raw_in_search(const torch::Tensor& pixels) {
+  if (!folded_) {
+    folded_.emplace(scorer_.network());
+  }
+  return scores(pixels);
+}
+
+torch::Tensor ScorerVictim::scores(const torch::Tensor& pixels) const {
   return unit_ == Unit::kImage ? scorer_.raw(pixels) : scorer_.raw_of_crops(pixels);
 }
 

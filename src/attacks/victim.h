@@ -1,6 +1,7 @@
 // Whose score is attacked.
 #pragma once
 
+#include "models/conv_norm.h"
 #include "models/scorer.h"
 #include "stats/robustness.h"
 
@@ -8,6 +9,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 namespace steadyiqa::attacks {
 
@@ -22,8 +24,11 @@ enum class Unit {
 class Victim {
  public:
   virtual ~Victim() = default;
-  /// [N,3,H,W] float32 RGB in [0,1] -> [N] raw scores, differentiable by the pixels where has_gradient().
+  /// [N,3,H,W] float32 RGB in [0,1] -> [N] raw scores, differentiable by the pixels where has_gradient(). Results are
+  /// judged by it.
   [[nodiscard]] virtual torch::Tensor raw(const torch::Tensor& pixels) = 0;
+  /// The same for a search, which makes most of the calls: may differ from raw by float rounding and be quicker.
+  [[nodiscard]] virtual torch::Tensor raw_in_search(const torch::Tensor& pixels) { return raw(pixels); }
   [[nodiscard]] virtual bool has_gradient() const = 0;
   /// From raw scores to 0-100, higher is better.
   [[nodiscard]] virtual stats::Affine calibration() const = 0;
@@ -39,15 +44,20 @@ class ScorerVictim : public Victim {
   /// Throws Error(kUsage) for unit crop where crops are not averaged. `scorer` must outlive this.
   explicit ScorerVictim(const models::Scorer& scorer, Unit unit = Unit::kImage);
   [[nodiscard]] torch::Tensor raw(const torch::Tensor& pixels) override;
+  /// With BatchNorm folded into the convolutions.
+  [[nodiscard]] torch::Tensor raw_in_search(const torch::Tensor& pixels) override;
   [[nodiscard]] bool has_gradient() const override { return true; }
   [[nodiscard]] stats::Affine calibration() const override { return scorer_.options().scale.calibration; }
   /// With unit crop: the image's crops.
   [[nodiscard]] torch::Tensor items(const torch::Tensor& image) override;
 
  private:
+  [[nodiscard]] torch::Tensor scores(const torch::Tensor& pixels) const;
+
   const models::Scorer& scorer_;
   Unit unit_;
   models::EvalMode eval_;
+  std::optional<models::FoldedBatchNorm> folded_;  ///< from a search's first call to the judging
 };
 
 }  // namespace steadyiqa::attacks
