@@ -103,7 +103,7 @@ Initial load_one(models::Network& network, const std::string& path) {
 
 }  // namespace
 
-TensorMap network_tensors(const models::Network& network) {
+TensorMap network_tensors(const torch::nn::Module& network) {
   TensorMap tensors;
   for (auto& [name, tensor] : models::state_entries(network)) {
     tensors.emplace(name, tensor.detach());
@@ -111,7 +111,7 @@ TensorMap network_tensors(const models::Network& network) {
   return tensors;
 }
 
-void set_network_tensors(models::Network& network, const TensorMap& tensors, const std::string& where) {
+void set_network_tensors(torch::nn::Module& network, const TensorMap& tensors, const std::string& where) {
   torch::NoGradGuard no_grad;
   std::vector<std::string> missing;
   std::vector<std::string> mismatched;

@@ -9,12 +9,12 @@
 namespace steadyiqa::checkpoint {
 
 /// Parameters and buffers by their state_dict names; they share the network's memory.
-[[nodiscard]] TensorMap network_tensors(const models::Network& network);
+[[nodiscard]] TensorMap network_tensors(const torch::nn::Module& network);
 
 /// Copies the tensors into the network, in the network's dtypes. Throws Error(kInput) that names `where` and counts
 /// missing, unexpected and mismatched tensors with the first of each, or for a value that is not finite. Optional ones
 /// (is_optional) may be missing, and the network keeps its own, or unexpected.
-void set_network_tensors(models::Network& network, const TensorMap& tensors, const std::string& where);
+void set_network_tensors(torch::nn::Module& network, const TensorMap& tensors, const std::string& where);
 
 /// What a file to start training from held.
 enum class Initial { kTrunk, kModel };
