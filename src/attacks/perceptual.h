@@ -7,14 +7,17 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 namespace steadyiqa::attacks {
 
-/// D. LPIPS and DISTS, which the authors use too, are left out: they need weights that we do not have.
+/// D
 enum class PerceptualDistance {
-  kSsim,  ///< 1 - SSIM of luma
-  kLinf   ///< largest change, [0,1] pixels (Chebyshev)
+  kSsim,   ///< 1 - SSIM of luma
+  kLinf,   ///< largest change, [0,1] pixels (Chebyshev)
+  kLpips,  ///< models/feature_distance.h; weights are the user's
+  kDists
 };
 
 /// How lambda is found. For linf a search cuts each step at the distance besides: no lambda would keep it.
@@ -25,15 +28,18 @@ enum class LambdaSearch {
 };
 
 enum class PerceptualVariant {
-  kPaper,    ///< steps of steepest ascent: the sign for linf, the normalised gradient for ssim
-  kOfficial  ///< the authors' code: Adam made anew for each step, two 5x5 corners never moved, noise of {-1,0} levels
+  kPaper,    ///< steps of steepest ascent: the sign for linf, the normalised gradient for the others
+  kOfficial  ///< the authors' code: Adam made anew for each step, noise of {-1,0} levels, with ssim and linf two 5x5
+             ///< corners never moved
 };
 
 struct PerceptualOptions {
   PerceptualDistance distance = PerceptualDistance::kSsim;
   LambdaSearch search = LambdaSearch::kBisection;
   std::int64_t trials = 8;
-  double max_distance = 0;  ///< 0 = 1 - SSIM of 0.01, or 4/255
+  std::string weights{};    ///< lpips, dists: path of their weights (checkpoint/feature_distance_file.h)
+  std::string trunk{};      ///< path of the trunk's, where `weights` has none
+  double max_distance = 0;  ///< 0 = 0.01, for linf 4/255
   double lambda = 1e-3;
   std::int64_t steps = 200;
   double step_size = 0;  ///< 0 = 1e-3, official 5e-3
@@ -42,7 +48,8 @@ struct PerceptualOptions {
 
 /// The objective is lambda * change^2 - D with the change in points of 0-100, counted negative against the direction
 /// (their square pushes either way). The paper's points go to 10: its lambda is 100 times ours. The authors' code puts
-/// its lambda L on the fidelity instead: it is our 0.01 / L.
+/// its lambda L on the fidelity instead: it is our 0.01 / L. Weights are read when the attack is made: Error(kUsage)
+/// for lpips or dists without them or for others with them, Error(kInput) for a file that does not hold them.
 [[nodiscard]] std::vector<AttackInfo> perceptual_attacks();
 
 }  // namespace steadyiqa::attacks
