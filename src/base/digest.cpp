@@ -52,6 +52,8 @@ std::string sha256_hex(std::span<const std::byte> bytes) {
 
 std::string sha256_hex(std::string_view text) { return sha256_hex(std::as_bytes(std::span(text))); }
 
+std::uint64_t digest_number(std::string_view text) { return std::stoull(sha256_hex(text).substr(0, 16), nullptr, 16); }
+
 std::string sha256_file(const std::filesystem::path& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) {

@@ -22,6 +22,8 @@ TEST_F(DigestTest, MatchesTheKnownVectors) {
   EXPECT_EQ(sha256_hex(std::string(1000000, 'a')), kMillionA);
 }
 
+TEST_F(DigestTest, ItsFirstBitsAreANumber) { EXPECT_EQ(digest_number("abc"), 0xba7816bf8f01cfeaU); }
+
 TEST_F(DigestTest, OfAFileIsThatOfItsBytes) {
   write_file_atomic(folder() / "a", std::string(1000000, 'a'));
   EXPECT_EQ(sha256_file(folder() / "a"), kMillionA);
