@@ -1,10 +1,9 @@
 #include "models/resize.h"
 
 #include "base/error.h"
+#include "models/eight_bit.h"
 
 #include <torch/torch.h>
-
-#include <algorithm>
 
 namespace steadyiqa::models {
 namespace {
@@ -34,23 +33,6 @@ torch::Tensor resize_axis(const torch::Tensor& x, std::int64_t axis, std::int64_
   return torch::_sparse_mm(matrix, front.reshape({in, -1})).view(shape).movedim(0, axis);
 }
 
-/// [3,H,W] float32 of whole numbers 0..255 to an image.
-image::Image from_levels(const torch::Tensor& levels) {
-  const auto bytes = levels.permute({1, 2, 0}).to(torch::kCPU, torch::kUInt8).contiguous();
-  image::Image image(static_cast<int>(levels.size(2)), static_cast<int>(levels.size(1)));
-  std::copy_n(bytes.data_ptr<std::uint8_t>(), image.pixels.size(), image.pixels.data());
-  return image;
-}
-
-/// value / 255 in float32, as data::to_tensor.
-torch::Tensor to_unit(const torch::Tensor& levels) { return levels.to(torch::kFloat32) / 255.0F; }
-
-torch::Tensor resize_exact(const torch::Tensor& levels, std::int64_t height, std::int64_t width, image::Filter filter) {
-  auto resized = image::resize(from_levels(levels), static_cast<int>(width), static_cast<int>(height), filter);
-  const auto bytes = torch::from_blob(resized.pixels.data(), {height, width, 3}, torch::kUInt8);
-  return to_unit(bytes.permute({2, 0, 1})).contiguous();
-}
-
 }  // namespace
 
 torch::Tensor resize_linear(const torch::Tensor& pixels, std::int64_t height, std::int64_t width,
@@ -68,9 +50,9 @@ torch::Tensor resize_straight_through(const torch::Tensor& pixels, std::int64_t 
   torch::Tensor rounded;
   {
     const torch::NoGradGuard no_grad;
-    const auto levels = torch::round(pixels.detach().to(torch::kFloat64).clamp(0, 1) * 255.0);
-    rounded = to_unit(levels).to(pixels.options());
-    exact = resize_exact(levels[0], height, width, filter).unsqueeze(0).to(pixels.options());
+    const auto image = rounded_image(pixels);
+    rounded = pixels_of(image, pixels);
+    exact = pixels_of(image::resize(image, static_cast<int>(width), static_cast<int>(height), filter), pixels);
   }
   const auto below_a_level = pixels - rounded;
   const bool needs_gradient = torch::GradMode::is_enabled() && pixels.requires_grad();

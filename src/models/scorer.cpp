@@ -66,8 +66,11 @@ std::string preprocessing_text(const ScorerOptions& options) {
   const auto input = options_to_json(options.input, input_policy_fields());
   const auto crops = options_to_json(options.crops, crop_policy_fields());
   std::string text;
+  if (!options.purification.empty()) {
+    text = fmt::format("purify {}; ", fmt::join(purification_texts(options.purification), " + "));
+  }
   if (options.input.resize != "none") {
-    text = fmt::format("resize {} {}, ", options.input.resize, input.at("resize-filter").get<std::string>());
+    text += fmt::format("resize {} {}, ", options.input.resize, input.at("resize-filter").get<std::string>());
   }
   const auto kind = crops.at("crops").get<std::string>();
   if (options.crops.kind == CropKind::kWhole) {
@@ -99,6 +102,7 @@ Scorer::Scorer(std::shared_ptr<Network> network, ScorerOptions options) : networ
 
 void Scorer::set_options(ScorerOptions options) {
   check(options.crops);
+  check(options.purification);
   if (options.crops.kind == CropKind::kWhole && !find_model(options.model).any_size) {
     fail_usage("model '{}' takes crops of {} pixels, not whole images", options.model, options.crop);
   }
@@ -150,12 +154,20 @@ torch::Tensor Scorer::raw_of_image(const torch::Tensor& pixels) const {
   return weighted.sum() / (weight.sum() + kNoWeight);
 }
 
-torch::Tensor Scorer::raw(const torch::Tensor& pixels) const {
+torch::Tensor Scorer::raw_of_draw(const torch::Tensor& pixels, std::int64_t draw) const {
   std::vector<torch::Tensor> scores;
   for (std::int64_t i = 0; i < pixels.size(0); ++i) {
-    scores.push_back(raw_of_image(pixels.slice(0, i, i + 1)));
+    scores.push_back(raw_of_image(purified(pixels.slice(0, i, i + 1), options_.purification, draw)));
   }
   return torch::stack(scores);
+}
+
+torch::Tensor Scorer::raw(const torch::Tensor& pixels) const {
+  std::vector<torch::Tensor> scores;
+  for (std::int64_t draw = 0; draw < draws(options_.purification); ++draw) {
+    scores.push_back(raw_of_draw(pixels, draw));
+  }
+  return scores.size() == 1 ? scores.front() : torch::stack(scores).mean(0);
 }
 
 torch::Tensor Scorer::score(const torch::Tensor& pixels) const {

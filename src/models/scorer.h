@@ -5,6 +5,7 @@
 #include "image/resize.h"
 #include "models/catalogue.h"
 #include "models/crop_policy.h"
+#include "models/purification.h"
 #include "stats/label_scale.h"
 
 #include <torch/types.h>
@@ -13,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace steadyiqa::models {
 
@@ -56,8 +58,9 @@ struct ScoreScale {
 struct ScorerOptions {
   std::string model;
   std::string backbone;
-  double swin_scale = kSwinScale;  ///< of models that have one
-  int crop = 224;                  ///< side of a crop, pixels
+  double swin_scale = kSwinScale;        ///< of models that have one
+  int crop = 224;                        ///< side of a crop, pixels
+  std::vector<Purifier> purification{};  ///< of the whole image, before anything else
   InputPolicy input{};
   CropPolicy crops{};
   Normalisation normalisation = kImageNet;
@@ -65,7 +68,7 @@ struct ScorerOptions {
   Compat compat = Compat::kOurs;
 };
 
-/// The preprocessing in one line: "resize 512x384 pillow-bilinear, random 10 of 224px".
+/// The preprocessing in one line: "purify jpeg:quality=70; resize 512x384 pillow-bilinear, random 10 of 224px".
 [[nodiscard]] std::string preprocessing_text(const ScorerOptions& options);
 
 /// The scale that single scores are reported on: ours (0-100, higher is better), or under another Compat the authors'.
@@ -78,8 +81,8 @@ struct ReportedScale {
 };
 [[nodiscard]] ReportedScale reported_scale(const ScorerOptions& options);
 
-/// A network with its preprocessing, crop policy and calibration. Differentiable end to end. In eval mode from
-/// construction on; not thread-safe. Pixels are [N,3,H,W] float32 RGB in [0,1], upright or not as
+/// A network with its purification, preprocessing, crop policy and calibration. Differentiable end to end. In eval mode
+/// from construction on; not thread-safe. Pixels are [N,3,H,W] float32 RGB in [0,1], upright or not as
 /// options().input.orientation says: whoever decodes for a Scorer asks it. An image that a resize or enlargement would
 /// blow up beyond DecodeLimits is an Error(kInput).
 class Scorer {
@@ -93,12 +96,16 @@ class Scorer {
   void set_options(ScorerOptions options);
 
   /// The crops of one image: [1,3,H,W] -> [K,3,S,S] ([1,3,H',W'] for whole images), pixels in [0,1], after the resize
-  /// (resize_straight_through); gradients flow back to the image.
+  /// (resize_straight_through); gradients flow back to the image. No purification: that is `raw`'s, before it crops.
   [[nodiscard]] torch::Tensor crops(const torch::Tensor& pixels) const;
   /// Raw network output of each crop: [K,3,S,S] in [0,1] -> [K].
   [[nodiscard]] torch::Tensor raw_of_crops(const torch::Tensor& crops) const;
-  /// Raw score of each image (its crops pooled): [N,3,H,W] -> [N].
+  /// Raw score of each image, purified, its crops pooled, the mean over the draws of a random purification: [N,3,H,W]
+  /// -> [N].
   [[nodiscard]] torch::Tensor raw(const torch::Tensor& pixels) const;
+  /// The same of one draw (models/purification.h). `raw` is the mean over draws 0, 1, ... draws(purification) - 1; all
+  /// others are independent of those.
+  [[nodiscard]] torch::Tensor raw_of_draw(const torch::Tensor& pixels, std::int64_t draw) const;
   /// Calibrated score of each image, nominally 0-100, higher is better, not clipped: [N,3,H,W] -> [N].
   [[nodiscard]] torch::Tensor score(const torch::Tensor& pixels) const;
   /// The calibrated score that a raw score stands for.
