@@ -27,17 +27,23 @@ void require_output_ending(const std::filesystem::path& path) {
   }
 }
 
-std::string convert(const std::filesystem::path& in, const std::filesystem::path& out, const ModelChoice& choice) {
+std::string convert(const std::filesystem::path& in, const std::filesystem::path& out, const ModelChoice& choice,
+                    const std::optional<std::vector<models::Purifier>>& purification) {
   require_output_ending(out);
   auto file = read_checkpoint(in);
   const bool own = file.info.metadata.contains(kModelMetadata);
   const bool is_model = own || !choice.is_empty() || (file.info.detected && !file.info.detected->model.empty());
   if (is_model) {
-    const auto model = load_model(std::move(file), in, choice);
+    auto model = load_model(std::move(file), in, choice);
+    auto options = model.scorer.options();
+    options.purification = purification.value_or(options.purification);
+    model.scorer.set_options(options);
     write(out, model_contents(model.scorer, model.provenance));
-    const auto& options = model.scorer.options();
     return fmt::format("{} model {}{}", own ? "SteadyIQA" : "published", options.model,
                        options.backbone.empty() ? "" : " on " + options.backbone);
+  }
+  if (purification) {
+    fail_usage("{}: no model, so there is nothing to purify for", in.string());
   }
   SafetensorsFile plain{std::move(file.tensors), std::move(file.info.metadata)};
   for (const auto& [name, value] : file.info.scalars) {

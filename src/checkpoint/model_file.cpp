@@ -28,6 +28,7 @@ nlohmann::json to_json(const models::ScorerOptions& options) {
   nlohmann::json json = {{"model", options.model},
                          {"backbone", options.backbone},
                          {"crop", options.crop},
+                         {"purification", models::purification_texts(options.purification)},
                          {"input", options_to_json(options.input, models::input_policy_fields())},
                          {"crops", options_to_json(options.crops, models::crop_policy_fields())},
                          {"compat", models::compat_names().at(static_cast<std::size_t>(options.compat))},
@@ -55,6 +56,19 @@ void upgrade_from_1(nlohmann::json& json) {
   json.at("crops")["pooling"] = "mean";
   json["compat"] = "ours";
   json.at("score")["native"] = nullptr;
+}
+
+/// A step must give all its options: a missing one must not quietly take this version's default.
+std::vector<models::Purifier> purification_from(const nlohmann::json& json, const std::string& where) {
+  const auto texts = json.get<std::vector<std::string>>();
+  std::vector<models::Purifier> chain;
+  for (const auto& text : texts) {
+    chain.push_back(models::parse_purifier(text));
+    if (const auto whole = models::purifier_text(chain.back()); whole != text) {
+      fail_input("{}: purifier '{}' is not all of '{}'", where, text, whole);
+    }
+  }
+  return chain;
 }
 
 /// Sets every field of the table; a missing one must not quietly take this version's default.
@@ -98,6 +112,7 @@ models::ScorerOptions options_from(const nlohmann::json& json, const std::string
   options.model = json.at("model").get<std::string>();
   options.backbone = json.at("backbone").get<std::string>();
   options.crop = json.at("crop").get<int>();
+  options.purification = purification_from(json.at("purification"), where);
   set_all(options.input, models::input_policy_fields(), json.at("input"), where);
   set_all(options.crops, models::crop_policy_fields(), json.at("crops"), where);
   options.compat = models::compat_from(json.at("compat").get<std::string>());
@@ -148,6 +163,9 @@ LoadedModel own_model(nlohmann::json json, const TensorMap& tensors, const std::
   }
   if (format == 1) {
     upgrade_from_1(json);
+  }
+  if (format <= 2) {
+    json["purification"] = nlohmann::json::array();  // files of then purify nothing
   }
   auto options = options_from(json, where);
   auto network = models::make_network(options.model, options.backbone, options.swin_scale);

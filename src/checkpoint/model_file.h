@@ -14,8 +14,9 @@
 
 namespace steadyiqa::checkpoint {
 
-/// Of the metadata layout; a file of a newer one is refused, of format 1 (before input policies) read as what it meant.
-inline constexpr int kModelFormat = 2;
+/// Of the metadata layout; a file of a newer one is refused, of format 1 (before input policies) or 2
+/// (before purification) read as what it meant.
+inline constexpr int kModelFormat = 3;
 
 /// How a model came to be. Empty objects where nothing is known. No times, paths or machine names: the same training
 /// gives the same bytes.

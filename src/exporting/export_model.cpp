@@ -70,6 +70,10 @@ Metadata metadata_of(const models::ScorerOptions& model, const ExportOptions& op
 
 ExportedModel export_onnx(const models::Scorer& scorer, const ExportOptions& options) {
   const auto& model = scorer.options();
+  if (!model.purification.empty()) {
+    fail_usage("the model purifies images first ({}), which an ONNX graph cannot: take it out by convert --purify none",
+               fmt::join(models::purification_texts(model.purification), " + "));
+  }
   ExportedModel exported;
   exported.height = options.height == 0 ? model.crop : options.height;
   exported.width = options.width == 0 ? model.crop : options.width;

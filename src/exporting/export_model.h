@@ -26,8 +26,8 @@ struct ExportedModel {
 
 /// ONNX of one crop's way to its score: input "pixels" [N,3,H,W] float32 RGB in [0,1]; outputs "score" [N], calibrated
 /// to 0-100, and "raw" [N], the network's. Normalisation and calibration are inside, placement and average of crops are
-/// not. Throws Error(kUsage) for a size that the model does not take, Error(kInput) for an operation that cannot be
-/// exported.
+/// not. Throws Error(kUsage) for a size that the model does not take and for a model with purification, Error(kInput)
+/// for an operation that cannot be exported.
 [[nodiscard]] ExportedModel export_onnx(const models::Scorer& scorer, const ExportOptions& options);
 
 }  // namespace steadyiqa::exporting

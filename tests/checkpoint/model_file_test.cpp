@@ -19,6 +19,7 @@ namespace {
 
 using steadyiqa::testing::error_message;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -31,6 +32,8 @@ class ModelFile : public steadyiqa::testing::TempFolder {
     models::ScorerOptions options;
     options.model = "compact";
     options.crop = 64;
+    options.purification =
+        models::parse_purification({"jpeg:quality=80", "noise:sigma=0.0125,draws=2,seed=9", "blur:kernel=5"});
     options.input = {.resize = "short:70,90x80",
                      .filter = image::Filter::kOpencvCubic,
                      .small_images = models::SmallImages::kPastCrop,
@@ -88,6 +91,8 @@ TEST_F(ModelFile, RoundTripGivesTheSameScoresOptionsAndProvenance) {
             options_to_json(original.options().crops, models::crop_policy_fields()));
   EXPECT_EQ(options_to_json(options.input, models::input_policy_fields()),
             options_to_json(original.options().input, models::input_policy_fields()));
+  EXPECT_THAT(models::purification_texts(options.purification),
+              ElementsAre("jpeg:quality=80", "noise:draws=2,seed=9,sigma=0.0125", "blur:kernel=5"));
   EXPECT_EQ(options.compat, models::Compat::kPyiqa);
   ASSERT_TRUE(options.scale.native);
   const auto& native = *options.scale.native;
@@ -172,12 +177,13 @@ TEST_F(ModelFile, OtherFilesAreRefused) {
 
 TEST_F(ModelFile, NewerFormatIsRefused) {
   const auto path = changed([](TensorMap&, nlohmann::json& metadata) { metadata["format"] = kModelFormat + 1; });
-  EXPECT_THAT(load_message(path), HasSubstr("newer SteadyIQA (format 3, this one reads 2)"));
+  EXPECT_THAT(load_message(path), HasSubstr("newer SteadyIQA (format 4, this one reads 3)"));
 }
 
 TEST_F(ModelFile, FormatOneIsReadAsWhatItMeant) {
   const auto path = changed([](TensorMap&, nlohmann::json& metadata) {  // what the first version wrote
     metadata["format"] = 1;
+    metadata.erase("purification");
     metadata.erase("input");
     metadata.erase("compat");
     metadata["crops"].erase("pooling");
@@ -192,6 +198,15 @@ TEST_F(ModelFile, FormatOneIsReadAsWhatItMeant) {
   EXPECT_EQ(options.crops.pooling, models::Pooling::kMean);
   EXPECT_EQ(options.compat, models::Compat::kOurs);
   EXPECT_FALSE(options.scale.native);
+  EXPECT_TRUE(options.purification.empty());
+}
+
+TEST_F(ModelFile, FormatTwoPurifiesNothing) {
+  const auto path = changed([](TensorMap&, nlohmann::json& metadata) {
+    metadata["format"] = 2;
+    metadata.erase("purification");
+  });
+  EXPECT_TRUE(load_model(path).scorer.options().purification.empty());
 }
 
 TEST_F(ModelFile, BrokenMetadataIsRefused) {
@@ -207,7 +222,8 @@ TEST_F(ModelFile, BrokenMetadataIsRefused) {
 }
 
 TEST_F(ModelFile, EveryMissingOrMistypedKeyIsAnError) {
-  for (const char* key : {"model", "backbone", "crop", "input", "crops", "compat", "mean", "std", "score", "format"}) {
+  for (const char* key :
+       {"model", "backbone", "crop", "purification", "input", "crops", "compat", "mean", "std", "score", "format"}) {
     SCOPED_TRACE(key);
     load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata.erase(key); }));
     load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata[key] = true; }));
@@ -241,6 +257,11 @@ TEST_F(ModelFile, ValuesOutOfRangeAreRefusedWithThePath) {
   EXPECT_THAT(message_with({{"crops", {{"crops", "grid"}, {"crop-count", 8}}}}), HasSubstr("square number"));
   EXPECT_THAT(message_with({{"crops", {{"crop-count", 0}}}}), HasSubstr("crop-count"));
   EXPECT_THAT(message_with({{"input", {{"resize", "0x0"}}}}), HasSubstr("resize '0x0'"));
+  EXPECT_THAT(message_with({{"purification", {"jpg:quality=80"}}}), HasSubstr("unknown purifier 'jpg'"));
+  EXPECT_THAT(message_with({{"purification", {"jpeg:quality=0"}}}), HasSubstr("quality = 0 is out of range"));
+  EXPECT_THAT(message_with({{"purification", {"noise:sigma=0.1"}}}), HasSubstr("is not all of 'noise:draws=4"));
+  EXPECT_THAT(message_with({{"purification", {5}}}), HasSubstr("type must be string"));
+  EXPECT_THAT(message_with({{"purification", std::vector<std::string>(17, "bits:bits=5")}}), HasSubstr("17 steps"));
   EXPECT_THAT(message_with({{"compat", "theirs"}}), HasSubstr("compat 'theirs'"));
   EXPECT_THAT(message_with({{"score", {{"native", {{"range", {5, 5}}}}}}}), HasSubstr("calibration is out of range"));
   EXPECT_THAT(message_with({{"crops", {{"crop-size", 5}}}}), HasSubstr("unknown key 'crop-size'"));

@@ -41,6 +41,15 @@ onnx::ModelProto parsed(const ExportedModel& exported) {
   return model;
 }
 
+TEST(ExportedFile, OfAModelThatPurifiesIsAUsageError) {
+  auto scorer = hash_scorer("compact", "", 32);
+  auto options = scorer.options();
+  options.purification = models::parse_purification({"jpeg:quality=50", "bits"});
+  scorer.set_options(options);
+  const auto message = error_message(ErrorKind::kUsage, [&] { static_cast<void>(export_onnx(scorer, options_of())); });
+  EXPECT_THAT(message, HasSubstr("jpeg:quality=50 + bits:bits=5"));
+}
+
 class ExportedScores : public steadyiqa::testing::TempFolder {
  protected:
   void SetUp() override {
