@@ -2,43 +2,23 @@
 
 #include "base/digest.h"
 #include "base/error.h"
-#include "base/text.h"
-#include "data/loader.h"
+#include "base/named_options.h"
 
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
+#include <utility>
 
 namespace steadyiqa::attacks {
 
 AttackSpec AttackSpec::parse(const std::string& text) {
-  AttackSpec spec;
-  const auto colon = text.find(':');
-  spec.name = text.substr(0, colon);
-  if (colon == std::string::npos) {
-    return spec;
-  }
-  for (const auto& pair : split_csv_line(text.substr(colon + 1))) {
-    const auto equals = pair.find('=');
-    if (equals == std::string::npos) {
-      fail_usage("attack '{}': expected key=value, got '{}'", text, pair);
-    }
-    spec.parameters[pair.substr(0, equals)] = detail::parse_flag_text(pair.substr(equals + 1));
-  }
-  return spec;
+  auto options = NamedOptions::parse(text, "attack");
+  return {std::move(options.name), std::move(options.values)};
 }
 
-std::string AttackSpec::text() const {
-  std::string out = name;
-  char separator = ':';
-  for (const auto& [key, value] : parameters.items()) {
-    const auto pair = fmt::format("{}={}", key, value.is_string() ? value.get<std::string>() : value.dump());
-    out += fmt::format("{}{}", separator, csv_field(pair));
-    separator = ',';
-  }
-  return out;
-}
+std::string AttackSpec::text() const { return NamedOptions{name, parameters}.text(); }
 
 const FieldTable<AttackOptions>& attack_fields() {
   using A = AttackOptions;
@@ -48,6 +28,10 @@ const FieldTable<AttackOptions>& attack_fields() {
       field("unit", &A::unit, {"image", "crop"},
             {.help = "image: one shared perturbation; crop: each crop on its own (the authors' protocol)"}),
       field("seed", &A::seed, {.help = "of every random choice; each image has its own from it", .min = 0}),
+      field("adaptive", &A::adaptive, {"on", "off"},
+            {.help = "gradients of a purified model: through its purification, or of its bare network alone"}),
+      field("eot-draws", &A::eot_draws,
+            {.help = "draws of a randomised purification that a gradient is the mean of", .min = 1, .max = 1000}),
   };
   return kFields;
 }
@@ -94,9 +78,8 @@ std::vector<std::uint64_t> item_seeds(const torch::Tensor& items, std::int64_t s
   std::vector<std::uint64_t> seeds;
   for (std::int64_t i = 0; i < items.size(0); ++i) {
     const auto values = items[i].contiguous();
-    const auto digest = sha256_hex(std::string_view(static_cast<const char*>(values.data_ptr()), values.nbytes()));
-    seeds.push_back(
-        derive_seed(static_cast<std::uint64_t>(seed), "attack", std::stoull(digest.substr(0, 16), nullptr, 16)));
+    const std::string_view bytes(static_cast<const char*>(values.data_ptr()), values.nbytes());
+    seeds.push_back(derive_seed(static_cast<std::uint64_t>(seed), "attack", digest_number(bytes)));
   }
   return seeds;
 }
@@ -157,7 +140,7 @@ AttackResult Attack::run(Victim& victim, const torch::Tensor& pixels, const Atta
 
 AttackResult Attack::run(const models::Scorer& scorer, const torch::Tensor& pixels,
                          const AttackOptions& options) const {
-  ScorerVictim victim(scorer, options.unit);
+  ScorerVictim victim(scorer, options.unit, options.adaptive, options.eot_draws);
   return run(victim, pixels, options);
 }
 

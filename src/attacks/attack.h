@@ -42,9 +42,11 @@ struct AttackOptions {
   Direction direction = Direction::kMid;
   Unit unit = Unit::kImage;
   std::int64_t seed = 0;
+  Adaptive adaptive = Adaptive::kOn;  ///< of a purified Scorer
+  std::int64_t eot_draws = kEotDraws;
   std::optional<double> target{};  ///< a calibrated score to reach, in place of a direction
 };
-/// Of what is neither attack nor budget nor target: direction, unit, seed.
+/// Of what is neither attack nor budget nor target: direction, unit, seed, adaptive treatment.
 [[nodiscard]] const FieldTable<AttackOptions>& attack_fields();
 
 /// What an attack did to one image, judged on a fresh forward pass in eval mode after 8-bit rounding.

@@ -63,8 +63,7 @@ Problem::Problem(Victim& victim, torch::Tensor clean, torch::Tensor sign, torch:
                    "a problem has a sign and a seed for each item");
 }
 
-torch::Tensor Problem::objective(const torch::Tensor& x) {
-  const auto raw = victim_.raw_in_search(x);
+torch::Tensor Problem::objective(const torch::Tensor& raw) const {
   if (target_.defined()) {
     return -(raw * calibration_.slope + calibration_.intercept - target_).abs();
   }
@@ -74,7 +73,7 @@ torch::Tensor Problem::objective(const torch::Tensor& x) {
 torch::Tensor Problem::values(const torch::Tensor& x) {
   const torch::NoGradGuard no_grad;
   ++forward_calls_;
-  auto result = objective(x);
+  auto result = objective(victim_.raw_in_search(x));
   require_finite(result, "the model's score");
   return result;
 }
@@ -86,12 +85,23 @@ Problem::Gradient Problem::gradient(const torch::Tensor& x,
   if (!victim_.has_gradient()) {
     fail_usage("this attack needs the victim's gradient, and this victim only answers with scores");
   }
-  ++gradient_calls_;
-  const auto result = models::input_gradient(
-      [&](const torch::Tensor& at) { return penalty ? objective(at) + penalty(at) : objective(at); }, x);
-  require_finite(result.scores, "the model's score");
-  require_finite(result.gradient, "the score's input gradient");
-  return {result.scores, result.gradient};
+  const auto draws = victim_.gradient_draws();
+  gradient_calls_ += draws;
+  Gradient mean;
+  for (std::int64_t draw = 0; draw < draws; ++draw) {  // one at a time: the graphs of all would fill the memory
+    const auto value = [&](const torch::Tensor& at) { return objective(victim_.raw_for_gradient(at, draw)); };
+    const auto one = models::input_gradient(
+        [&](const torch::Tensor& at) { return penalty ? value(at) + penalty(at) : value(at); }, x);
+    mean.values = draw == 0 ? one.scores : mean.values + one.scores;
+    mean.gradient = draw == 0 ? one.gradient : mean.gradient + one.gradient;
+  }
+  if (draws > 1) {
+    mean.values = mean.values / draws;
+    mean.gradient = mean.gradient / draws;
+  }
+  require_finite(mean.values, "the model's score");
+  require_finite(mean.gradient, "the score's input gradient");
+  return mean;
 }
 
 torch::Tensor Problem::room(const torch::Tensor& values) const {

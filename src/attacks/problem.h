@@ -40,8 +40,8 @@ class Problem {
     torch::Tensor values;    ///< [N]
     torch::Tensor gradient;  ///< of their sum by x, shape of x
   };
-  /// Counts one gradient call. Throws Error(kUsage) where the victim has no gradient, Error(kNumeric) when it is not
-  /// finite.
+  /// Both the mean over the victim's draws (Victim::gradient_draws), each of which counts as a gradient call. Throws
+  /// Error(kUsage) where the victim has no gradient, Error(kNumeric) when it is not finite.
   [[nodiscard]] Gradient gradient(const torch::Tensor& x);
   /// The same of values plus `penalty` (x -> [N] points, differentiable), for attacks that weigh fidelity.
   [[nodiscard]] Gradient gradient(const torch::Tensor& x,
@@ -73,7 +73,8 @@ class Problem {
   [[nodiscard]] std::int64_t calls_left() const { return call_limit_ - calls(); }
 
  private:
-  [[nodiscard]] torch::Tensor objective(const torch::Tensor& x);
+  /// Of raw scores.
+  [[nodiscard]] torch::Tensor objective(const torch::Tensor& raw) const;
 
   Victim& victim_;
   torch::Tensor clean_;

@@ -4,12 +4,25 @@
 
 #include <torch/torch.h>
 
+#include <utility>
+
 namespace steadyiqa::attacks {
 
-ScorerVictim::ScorerVictim(const models::Scorer& scorer, Unit unit)
+ScorerVictim::ScorerVictim(const models::Scorer& scorer, Unit unit, Adaptive adaptive, std::int64_t eot_draws)
     : scorer_(scorer), unit_(unit), eval_(scorer.network()) {
   if (unit == Unit::kCrop && scorer.options().crops.pooling != models::Pooling::kMean) {
     fail_usage("unit crop attacks crops by their own scores, which weighted pooling does not average: use unit image");
+  }
+  const auto& purification = scorer.options().purification;
+  if (unit == Unit::kCrop && !purification.empty()) {
+    fail_usage("unit crop attacks crops, and this model purifies the whole image before it crops: use unit image");
+  }
+  if (adaptive == Adaptive::kOff && !purification.empty()) {
+    auto options = scorer.options();
+    options.purification.clear();
+    bare_.emplace(scorer).set_options(std::move(options));
+  } else if (models::is_random(purification)) {
+    gradient_draws_ = eot_draws;
   }
 }
 
@@ -18,15 +31,28 @@ torch::Tensor ScorerVictim::raw(const torch::Tensor& pixels) {
   return scores(pixels);
 }
 
-torch::Tensor ScorerVictim::raw_in_search(const torch::Tensor& pixels) {
+void ScorerVictim::fold() {
   if (!folded_) {
     folded_.emplace(scorer_.network());
   }
+}
+
+torch::Tensor ScorerVictim::raw_in_search(const torch::Tensor& pixels) {
+  fold();
   return scores(pixels);
 }
 
 torch::Tensor ScorerVictim::scores(const torch::Tensor& pixels) const {
   return unit_ == Unit::kImage ? scorer_.raw(pixels) : scorer_.raw_of_crops(pixels);
+}
+
+torch::Tensor ScorerVictim::raw_for_gradient(const torch::Tensor& pixels, std::int64_t draw) {
+  fold();
+  if (bare_) {
+    return bare_->raw(pixels);
+  }
+  const auto& purification = scorer_.options().purification;
+  return purification.empty() ? scores(pixels) : scorer_.raw_of_draw(pixels, models::draws(purification) + draw);
 }
 
 torch::Tensor ScorerVictim::items(const torch::Tensor& image) {

@@ -20,6 +20,13 @@ enum class Unit {
   kCrop    ///< each crop on its own, its direction decided by its own score: the authors' protocol, no realisable image
 };
 
+/// How the purification of a Scorer is treated where an attack takes a gradient.
+enum class Adaptive {
+  kOn,  ///< through it: straight-through where it has no gradient of its own, the mean over draws where it is random
+  kOff  ///< as if there were none: what a purification is often tested by, and flattered
+};
+inline constexpr std::int64_t kEotDraws = 8;  ///< of a random purification, for each gradient
+
 /// Something that scores images. Not thread-safe.
 class Victim {
  public:
@@ -30,6 +37,12 @@ class Victim {
   /// The same for a search, which makes most of the calls: may differ from raw by float rounding and be quicker.
   [[nodiscard]] virtual torch::Tensor raw_in_search(const torch::Tensor& pixels) { return raw(pixels); }
   [[nodiscard]] virtual bool has_gradient() const = 0;
+  /// How many functions the gradient is the mean of (expectation over transformation, EOT: Athalye et al. 2018).
+  [[nodiscard]] virtual std::int64_t gradient_draws() const { return 1; }
+  /// One of them, `draw` from 0: as raw_in_search, which it is unless the victim says so.
+  [[nodiscard]] virtual torch::Tensor raw_for_gradient(const torch::Tensor& pixels, std::int64_t /*draw*/) {
+    return raw_in_search(pixels);
+  }
   /// From raw scores to 0-100, higher is better.
   [[nodiscard]] virtual stats::Affine calibration() const = 0;
   /// How many more images it will score.
@@ -38,24 +51,33 @@ class Victim {
   [[nodiscard]] virtual torch::Tensor items(const torch::Tensor& image) { return image; }
 };
 
-/// A Scorer, in eval mode while this lives; its network then is as it was.
+/// A Scorer, in eval mode while this lives; its network then is as it was. Its scores are those of the purified Scorer,
+/// whatever the gradient is taken of. The draws that a gradient is the mean of are never those of the score: whoever
+/// attacks a random defence knows its kind and not its dice.
 class ScorerVictim : public Victim {
  public:
-  /// Throws Error(kUsage) for unit crop where crops are not averaged. `scorer` must outlive this.
-  explicit ScorerVictim(const models::Scorer& scorer, Unit unit = Unit::kImage);
+  /// Throws Error(kUsage) for unit crop where crops are not averaged or the whole image is purified first. `scorer`
+  /// must outlive this.
+  explicit ScorerVictim(const models::Scorer& scorer, Unit unit = Unit::kImage, Adaptive adaptive = Adaptive::kOn,
+                        std::int64_t eot_draws = kEotDraws);
   [[nodiscard]] torch::Tensor raw(const torch::Tensor& pixels) override;
-  /// With BatchNorm folded into the convolutions.
+  /// With BatchNorm folded into the convolutions, as gradients are.
   [[nodiscard]] torch::Tensor raw_in_search(const torch::Tensor& pixels) override;
   [[nodiscard]] bool has_gradient() const override { return true; }
+  [[nodiscard]] std::int64_t gradient_draws() const override { return gradient_draws_; }
+  [[nodiscard]] torch::Tensor raw_for_gradient(const torch::Tensor& pixels, std::int64_t draw) override;
   [[nodiscard]] stats::Affine calibration() const override { return scorer_.options().scale.calibration; }
   /// With unit crop: the image's crops.
   [[nodiscard]] torch::Tensor items(const torch::Tensor& image) override;
 
  private:
   [[nodiscard]] torch::Tensor scores(const torch::Tensor& pixels) const;
+  void fold();
 
   const models::Scorer& scorer_;
   Unit unit_;
+  std::optional<models::Scorer> bare_;  ///< without purification, of an attack that is not adaptive
+  std::int64_t gradient_draws_ = 1;
   models::EvalMode eval_;
   std::optional<models::FoldedBatchNorm> folded_;  ///< from a search's first call to the judging
 };

@@ -27,7 +27,8 @@ std::string NamedOptions::text() const {
   std::string out = name;
   char separator = ':';
   for (const auto& [key, value] : values.items()) {
-    out += fmt::format("{}{}={}", separator, key, value.is_string() ? value.get<std::string>() : value.dump());
+    const auto pair = fmt::format("{}={}", key, value.is_string() ? value.get<std::string>() : value.dump());
+    out += fmt::format("{}{}", separator, csv_field(pair));
     separator = ',';
   }
   return out;
