@@ -32,6 +32,7 @@ nlohmann::json to_json(const PackConfig& c) {
             {"direction", c.attack.direction},
             {"unit", c.attack.unit},
             {"seed", c.seed},
+            {"adaptive", c.adaptive},
             {"judged", "after 8-bit rounding, fresh forward pass, eval mode"}}},
           {"victim",
            {{"name", c.victim},
@@ -52,6 +53,7 @@ PackConfig config_from(const nlohmann::json& json) {
               .direction = attack.at("direction").get<std::string>(),
               .unit = attack.at("unit").get<std::string>()};
   c.seed = attack.at("seed").get<std::int64_t>();
+  c.adaptive = attack.value("adaptive", c.adaptive);  // packs from before purification have none
   c.victim = victim.at("name").get<std::string>();
   c.victim_sha256 = victim.at("sha256").get<std::string>();
   c.preprocessing = victim.at("preprocessing").get<std::string>();
@@ -232,6 +234,14 @@ void verify_row(const Pack& pack, const PackRow& row, const checkpoint::LoadedMo
   }
 }
 
+/// How a pack treats the purification of a model: as made for it, or not at all.
+std::string adaptive_to(const Pack& pack, const Evaluation& model, const models::ScorerOptions& options) {
+  if (model.model_sha256 == pack.config.victim_sha256 && model.crops == pack.config.preprocessing) {
+    return pack.config.adaptive;
+  }
+  return options.purification.empty() ? kNoneNeeded : fmt::format("{}, made for {}", kNotAdaptive, pack.config.victim);
+}
+
 }  // namespace
 
 std::vector<std::string> verify_pack(const Pack& pack, const checkpoint::LoadedModel* model) {
@@ -263,6 +273,7 @@ Evaluation evaluate_pack(const checkpoint::LoadedModel& model, const std::string
                           pack.config.data_name.empty() ? "no data set" : pack.config.data_name, pack.config.victim);
   Evaluation evaluation = describe(model, model_path, none);
   evaluation.attack = pack.config.attack;
+  evaluation.adaptive = adaptive_to(pack, evaluation, model.scorer.options());
   std::vector<std::string> problems;
   for (const auto& row : pack.rows) {
     const auto clean = checked_picture(pack, row, /*attacked=*/false, problems);

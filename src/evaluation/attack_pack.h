@@ -26,9 +26,10 @@ inline constexpr int kPackFormat = 1;
 struct PackConfig {
   AttackDescription attack{};
   std::int64_t seed = 0;
-  std::string victim;         ///< e.g. "hyperiqa/mobilenet_v2", or the command or URL that was asked
-  std::string victim_sha256;  ///< of the model file; "" for a command or URL
-  std::string preprocessing;  ///< crop policy in words
+  std::string adaptive = kNoneNeeded;  ///< how it treats the victim's purification (adaptive_text)
+  std::string victim;                  ///< e.g. "hyperiqa/mobilenet_v2", or the command or URL that was asked
+  std::string victim_sha256;           ///< of the model file; "" for a command or URL
+  std::string preprocessing;           ///< crop policy in words
   stats::Affine calibration{};
   std::string data_name;  ///< "" for loose images
 };
@@ -55,6 +56,7 @@ class PackWriter {
   PackWriter(std::filesystem::path dir, PackConfig config);
   [[nodiscard]] bool has(const std::string& name) const;
   [[nodiscard]] const std::vector<PackRow>& rows() const { return pack_.rows; }
+  [[nodiscard]] const std::string& adaptive() const { return pack_.config.adaptive; }
   /// Writes both images, then the row. `result.name` is the image's name.
   void add(const torch::Tensor& clean, const torch::Tensor& attacked, const ImageResult& result);
 

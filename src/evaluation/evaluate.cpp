@@ -56,6 +56,35 @@ AttackDescription describe(const attacks::AttackOptions& options) {
           .unit = json.at("unit").get<std::string>()};
 }
 
+std::string adaptive_text(const models::ScorerOptions& victim, const attacks::AttackOptions& options) {
+  const auto box = attacks::find_attack(options.attack.name).box;
+  if (victim.purification.empty() || box == attacks::Box::kBlack) {
+    return kNoneNeeded;
+  }
+  if (box == attacks::Box::kTransfer) {
+    return fmt::format("{}, made for other models", kNotAdaptive);
+  }
+  if (options.adaptive == attacks::Adaptive::kOff) {
+    return kNotAdaptive;
+  }
+  std::vector<std::string> parts;
+  if (const auto passed = models::straight_through(victim.purification); !passed.empty()) {
+    parts.push_back(fmt::format("BPDA ({})", fmt::join(passed, ", ")));
+  }
+  if (models::is_random(victim.purification)) {
+    parts.push_back(fmt::format("EOT {} draws", options.eot_draws));
+  }
+  return parts.empty() ? "true gradient" : fmt::format("{}", fmt::join(parts, ", "));
+}
+
+void warn_where_not_adaptive(const std::string& model_path, const models::ScorerOptions& victim,
+                             const attacks::AttackOptions& options) {
+  if (const auto text = adaptive_text(victim, options); text.starts_with(kNotAdaptive)) {
+    log_warning("{}: purified, and attack '{}' takes no account of it ({}): its result flatters the model", model_path,
+                options.attack.name, text);
+  }
+}
+
 void require_midpoint(const checkpoint::LoadedModel& model, const std::string& model_path,
                       const attacks::AttackOptions& options) {
   if (options.direction == attacks::Direction::kMid && !model.scorer.options().scale.calibrated) {
@@ -140,6 +169,8 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
     made.push_back(attacks::make_attack(attack_list[a].attack));
     warn_of_caveats(*made.back(), model.sha256);
     evaluations[a].attack = describe(attack_list[a]);
+    evaluations[a].adaptive = adaptive_text(scorer.options(), attack_list[a]);
+    warn_where_not_adaptive(model_path, scorer.options(), attack_list[a]);
   }
   std::vector<std::filesystem::path> paths;
   for (const auto& sample : dataset.samples) {

@@ -31,6 +31,12 @@ using Watch = std::function<void(std::size_t image, std::size_t attack, const to
                                   const data::Dataset& dataset);
 /// What it says of an attack.
 [[nodiscard]] AttackDescription describe(const attacks::AttackOptions& options);
+/// What an attack does about a victim's purification: kNoneNeeded where there is none or only scores are asked for;
+/// how its gradient is made, "BPDA (jpeg), EOT 8 draws"; or kNotAdaptive, with a reason where it is not --adaptive off.
+[[nodiscard]] std::string adaptive_text(const models::ScorerOptions& victim, const attacks::AttackOptions& options);
+/// Logs a warning where that is kNotAdaptive.
+void warn_where_not_adaptive(const std::string& model_path, const models::ScorerOptions& victim,
+                             const attacks::AttackOptions& options);
 /// Throws Error(kInput) for an attack with direction mid on a model without calibration: its scores have no mid-point.
 void require_midpoint(const checkpoint::LoadedModel& model, const std::string& model_path,
                       const attacks::AttackOptions& options);

@@ -21,6 +21,7 @@ struct Findings {
   double gradient_error = 0;  ///< of the derivative along the gradient's sign, relative
   bool no_gradient = false;
   double repeat = 0;  ///< difference of two scores of the same image
+  double spread = 0;  ///< standard deviation of its score over draws that are not the scorer's
   double rho = 0;
 };
 
@@ -31,9 +32,24 @@ bool not_weaker(double strong, double weak) {
   return strong >= weak - std::max(kPoints, kShare * std::abs(weak));
 }
 
+/// What a model's purification makes of the checks.
+struct Nature {
+  std::vector<std::string> straight_through;
+  bool random = false;
+
+  /// Over which the derivative is looked for, [0,1] pixels. Small steps drown in float32 rounding, large ones leave the
+  /// linear part; below a level a straight-through step does not move at all.
+  [[nodiscard]] std::vector<double> steps() const {
+    constexpr double kLevel = 1.0 / 255.0;
+    return straight_through.empty() ? std::vector<double>{1e-5, 3e-5, 1e-4, 3e-4, 1e-3}
+                                    : std::vector<double>{kLevel, 2 * kLevel, 4 * kLevel, 8 * kLevel};
+  }
+};
+
 class Examination {
  public:
-  Examination(const models::Scorer& scorer, const MaskingOptions& options) : scorer_(scorer), options_(options) {}
+  Examination(const models::Scorer& scorer, const MaskingOptions& options, const Nature& nature)
+      : scorer_(scorer), options_(options), nature_(nature) {}
 
   [[nodiscard]] Findings examine(const torch::Tensor& pixels) const {
     Findings f;
@@ -68,6 +84,7 @@ class Examination {
         at.gradient.abs().sum(torch::kFloat64).item<double>() * std::abs(scorer_.options().scale.calibration.slope);
     const double clean = score(pixels);
     f.repeat = std::abs(score(pixels) - clean);
+    f.spread = spread_over_draws(pixels);
     f.no_gradient = norm == 0.0;
     if (f.no_gradient) {
       return;
@@ -80,10 +97,22 @@ class Examination {
     f.rho = std::abs(score(pixels + eps * way) - clean) / (eps * norm);
   }
 
-  /// Over step sizes: small ones drown in float32 rounding, large ones leave the linear part.
-  static double smallest_error(const std::function<double(double)>& relative_error) {
+  [[nodiscard]] double spread_over_draws(const torch::Tensor& pixels) const {
+    if (!nature_.random) {
+      return 0;
+    }
+    constexpr std::int64_t kDraws = 8;
+    const auto first = models::draws(scorer_.options().purification);
+    std::vector<double> scores;
+    for (std::int64_t draw = first; draw < first + kDraws; ++draw) {
+      scores.push_back(scorer_.calibrate(scorer_.raw_of_draw(pixels, draw)[0].item<double>()));
+    }
+    return stats::spread(scores);
+  }
+
+  [[nodiscard]] double smallest_error(const std::function<double(double)>& relative_error) const {
     double smallest = std::numeric_limits<double>::infinity();
-    for (const double h : {1e-5, 3e-5, 1e-4, 3e-4, 1e-3}) {
+    for (const double h : nature_.steps()) {
       smallest = std::min(smallest, std::abs(relative_error(h)));
     }
     return smallest;
@@ -91,6 +120,7 @@ class Examination {
 
   const models::Scorer& scorer_;
   const MaskingOptions& options_;
+  const Nature& nature_;
 };
 
 template <class Test>
@@ -107,7 +137,16 @@ std::vector<double> values(const std::vector<Findings>& all, const Value& value)
   return out;
 }
 
-std::vector<MaskingCheck> checks_of(const std::vector<Findings>& all) {
+/// What the derivative's error is said to be.
+std::string gradient_meaning(const Nature& nature) {
+  const std::string meaning = "median relative error of the derivative along the gradient's sign";
+  return nature.straight_through.empty()
+             ? meaning
+             : fmt::format("{}, over 1 to 8 levels: a straight-through gradient ({}) is not the score's own", meaning,
+                           fmt::join(nature.straight_through, ", "));
+}
+
+std::vector<MaskingCheck> checks_of(const std::vector<Findings>& all, const Nature& nature) {
   // Nine images of ten: a single search may end in a worse corner than a weaker one.
   constexpr double kMost = 0.9;
   constexpr double kGradientError = 0.1;
@@ -124,11 +163,16 @@ std::vector<MaskingCheck> checks_of(const std::vector<Findings>& all) {
   most("FGSM >= random signs", "share of images", [](const Findings& f) { return not_weaker(f.fgsm, f.random); });
   checks.push_back({"gradient = finite difference",
                     stats::percentile(values(all, [](const Findings& f) { return f.gradient_error; }), 50.0),
-                    kGradientError, false, "median relative error of the derivative along the gradient's sign"});
+                    kGradientError, false, gradient_meaning(nature)});
   checks.push_back({"images without a gradient", share(all, [](const Findings& f) { return f.no_gradient; }), 0.0,
                     false, "share of images"});
   checks.push_back({"scores repeat", std::ranges::max(values(all, [](const Findings& f) { return f.repeat; })), 0.0,
                     false, "largest difference of two scores of one image, points"});
+  if (nature.random) {
+    const auto spreads = values(all, [](const Findings& f) { return f.spread; });
+    checks.push_back({"spread over other draws", std::ranges::max(spreads), 0.0, true,
+                      "largest standard deviation of one draw's score of an image, points; draws repeat by image"});
+  }
   const double rho = stats::mean(values(all, [](const Findings& f) { return f.rho; }));
   checks.push_back(
       {"rho at the budget", rho, 0.0, true, "mean |f(x + eps sign g) - f(x)| / (eps ||g||_1); 1 = linear"});
@@ -151,7 +195,9 @@ MaskingReport masking_report(const checkpoint::LoadedModel& model, const std::st
   for (const auto& sample : dataset.samples) {
     paths.push_back(sample.path);
   }
-  const Examination examination(model.scorer, options);
+  const auto& purification = model.scorer.options().purification;
+  const Nature nature{models::straight_through(purification), models::is_random(purification)};
+  const Examination examination(model.scorer, options, nature);
   std::vector<Findings> all;
   scoring::for_each_image(paths, model.scorer.options().input.orientation, "looking for masked gradients",
                           [&](std::int64_t, const Result<torch::Tensor>& pixels) {
@@ -160,7 +206,8 @@ MaskingReport masking_report(const checkpoint::LoadedModel& model, const std::st
                             }
                             all.push_back(examination.examine(pixels.value()));
                           });
-  return {model_path, static_cast<std::int64_t>(all.size()), options.epsilon, checks_of(all)};
+  return {model_path, static_cast<std::int64_t>(all.size()), options.epsilon, adaptive_text(model.scorer.options(), {}),
+          checks_of(all, nature)};
 }
 
 nlohmann::json to_json(const MaskingReport& report) {
@@ -172,11 +219,8 @@ nlohmann::json to_json(const MaskingReport& report) {
                       {"holds", check.holds()},
                       {"meaning", check.meaning}});
   }
-  return {{"model", report.model_path},
-          {"images", report.images},
-          {"eps_px", report.epsilon},
-          {"clear", report.is_clear()},
-          {"checks", checks}};
+  return {{"model", report.model_path},  {"images", report.images},    {"eps_px", report.epsilon},
+          {"adaptive", report.adaptive}, {"clear", report.is_clear()}, {"checks", checks}};
 }
 
 }  // namespace steadyiqa::evaluation

@@ -23,6 +23,10 @@ struct MaskingOptions {
 /// random signs no stronger than FGSM; the gradient agrees with finite differences; no image without a gradient; scores
 /// repeat; rho = |f(x + eps sign g) - f(x)| / (eps ||g||_1) for information. An image counts as weaker only by more
 /// than 1 % and 0.05 points: 8-bit rounding moves scores by that much.
+/// Of a purified model: attacks are adaptive, and the derivative is that of the purified score. A straight-through
+/// gradient is none of it and is compared over steps of whole levels, for smaller ones vanish in the purifier: a failed
+/// check there says how far the stand-in is off. Of a random one: scores repeat because the draws are keyed by the
+/// image, so their spread over other draws is given beside it.
 [[nodiscard]] MaskingReport masking_report(const checkpoint::LoadedModel& model, const std::string& model_path,
                                            const data::Dataset& dataset, const MaskingOptions& options);
 

@@ -23,6 +23,7 @@ struct MaskingReport {
   std::string model_path;
   std::int64_t images = 0;
   double epsilon = 0;
+  std::string adaptive;  ///< how the white-box attacks treat the model's purification (adaptive_text)
   std::vector<MaskingCheck> checks;
   /// Every check holds: nothing found that speaks for masking. Not a proof.
   [[nodiscard]] bool is_clear() const;

@@ -178,13 +178,11 @@ nlohmann::json to_json(const Evaluation& e, bool images) {
                          {"precision", "float32"},
                          {"device", "cpu"}};
   if (e.attack) {
-    json["attack"] = {{"name", e.attack->name},
-                      {"eps_px", e.attack->epsilon},
-                      {"eps_levels", e.attack->levels},
-                      {"parameters", e.attack->parameters},
-                      {"direction", e.attack->direction},
-                      {"unit", e.attack->unit},
-                      {"judged", "after 8-bit rounding, fresh forward pass, eval mode"}};
+    json["attack"] = {
+        {"name", e.attack->name},           {"eps_px", e.attack->epsilon},
+        {"eps_levels", e.attack->levels},   {"parameters", e.attack->parameters},
+        {"direction", e.attack->direction}, {"unit", e.attack->unit},
+        {"adaptive", e.adaptive},           {"judged", "after 8-bit rounding, fresh forward pass, eval mode"}};
     json["attacked"] = to_json(*e.attacked);
     if (e.seconds_per_image) {
       json["attack"]["seconds_per_image"] = *e.seconds_per_image;

@@ -69,6 +69,10 @@ struct AttackDescription {
   bool operator==(const AttackDescription&) const = default;
 };
 
+/// What is said of an attack that has no purification to reckon with, and (first) of one that ignores it.
+inline constexpr const char* kNoneNeeded = "none needed";
+inline constexpr const char* kNotAdaptive = "off: not adaptive";
+
 /// One model on one set, with or without an attack.
 struct Evaluation {
   std::string model_path;
@@ -83,6 +87,7 @@ struct Evaluation {
   std::string data_name;
   std::string data_digest;
   std::optional<AttackDescription> attack;
+  std::string adaptive = kNoneNeeded;  ///< how the attack treats this model's purification (adaptive_text)
   std::vector<ImageResult> images;
   std::optional<double> seconds_per_image{};  ///< of the attack, judging included, on the machine that it ran on
 

@@ -56,10 +56,10 @@ std::string crops_text(const std::vector<ModelResults>& models) {
 
 }  // namespace
 
-const evaluation::AttackedMeasures* ModelResults::under(const AttackDescription& attack) const {
+const Evaluation* ModelResults::under(const AttackDescription& attack) const {
   for (const auto* e : evaluations) {
     if (e->attacked && e->attack == attack) {
-      return &*e->attacked;
+      return e;
     }
   }
   return nullptr;

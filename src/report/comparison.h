@@ -15,8 +15,8 @@ struct ModelResults {
   std::vector<const evaluation::Evaluation*> evaluations;
 
   [[nodiscard]] const evaluation::Evaluation& first() const { return *evaluations.front(); }
-  /// The measures under an attack, or nullptr when this model was not attacked that way.
-  [[nodiscard]] const evaluation::AttackedMeasures* under(const evaluation::AttackDescription& attack) const;
+  /// The evaluation under an attack, its measures there, or nullptr when this model was not attacked that way.
+  [[nodiscard]] const evaluation::Evaluation* under(const evaluation::AttackDescription& attack) const;
 };
 
 /// Throws Error(kUsage) when there is no evaluation, or when two are of different images.

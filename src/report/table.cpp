@@ -1,5 +1,6 @@
 #include "report/table.h"
 
+#include "base/error.h"
 #include "report/comparison.h"
 #include "report/grid.h"
 
@@ -79,8 +80,21 @@ AttackedMeasures no_measures() {
 }
 
 AttackedMeasures measures_of(const ModelResults& model, const AttackDescription& attack) {
-  const AttackedMeasures* m = model.under(attack);
-  return m != nullptr ? *m : no_measures();
+  const Evaluation* e = model.under(attack);
+  return e != nullptr ? *e->attacked : no_measures();
+}
+
+/// How the attack treats each model's purification; nothing where none has any.
+std::string adaptive_line(const AttackDescription& attack, const std::vector<ModelResults>& models) {
+  std::string list;
+  bool any = false;
+  for (const auto& model : models) {
+    if (const Evaluation* e = model.under(attack); e != nullptr) {
+      any = any || e->adaptive != evaluation::kNoneNeeded;
+      list += fmt::format("{}{}: {}", list.empty() ? "" : "; ", model.label, one_line(e->adaptive));
+    }
+  }
+  return any ? wrap("adaptive to purification: " + list, kTableWidth) : "";
 }
 
 /// The share of the spread stands beside the correlations: a model whose scores all but agree has both small changes
@@ -98,6 +112,7 @@ std::string attack_block(const AttackDescription& attack, const std::vector<Mode
   std::string out = wrap(fmt::format("{} · eps {} · direction {} · unit {} · judged after 8-bit rounding",
                                      attack_text(attack), epsilon_text(attack), attack.direction, attack.unit),
                          kTableWidth);
+  out += adaptive_line(attack, models);
   out += model_grid(agreement, models, [&](const ModelResults& model) {
     const AttackedMeasures m = measures_of(model, attack);
     return std::vector<Value>{{m.with_mos.srocc, 4},  {m.with_mos.plcc, 4},         {m.with_mos.krocc, 4},

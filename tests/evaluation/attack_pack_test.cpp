@@ -181,5 +181,17 @@ TEST_F(AttackPack, BrokenFilesAreErrorsThatNameThem) {
   EXPECT_THAT(read(), HasSubstr("pack.json: "));
 }
 
+TEST_F(AttackPack, IsNotAdaptiveToAnotherModelsPurification) {
+  const auto victim = model();
+  write(victim);
+  EXPECT_EQ(evaluate_pack(victim, "m", read_pack(dir())).adaptive, kNoneNeeded);
+  auto other = model(8);
+  EXPECT_EQ(evaluate_pack(other, "m", read_pack(dir())).adaptive, kNoneNeeded);
+  auto options = other.scorer.options();
+  options.purification = models::parse_purification({"jpeg"});
+  other.scorer.set_options(options);
+  EXPECT_EQ(evaluate_pack(other, "m", read_pack(dir())).adaptive, "off: not adaptive, made for compact");
+}
+
 }  // namespace
 }  // namespace steadyiqa::evaluation

@@ -99,9 +99,8 @@ TEST(EvaluationTable, OneModelHasNoDelta) {
 }
 
 TEST(EvaluationTable, HeadingStatesTheAttack) {
-  EXPECT_THAT(
-      evaluation_table(two_models()),
-      HasSubstr("fgsm · eps 0.005px (1/255 after rounding) · direction mid · unit image · judged after"));
+  EXPECT_THAT(evaluation_table(two_models()),
+              HasSubstr("fgsm · eps 0.005px (1/255 after rounding) · direction mid · unit image · judged after"));
   EXPECT_EQ(epsilon_text({.name = "", .epsilon = 4 / 255.0, .levels = 4, .direction = "", .unit = ""}),
             "4/255 (0.01569px)");
 }
@@ -151,6 +150,14 @@ TEST(EvaluationTable, NeverWiderThanItsLimit) {
   expect_narrow(table, kTableWidth);
   EXPECT_THAT(table, Not(HasSubstr("\x1b")));
   EXPECT_THAT(words(table, "│ mmm", 0), HasSubstr("-1.5e+300"));
+}
+
+TEST(EvaluationTable, SaysHowEachModelsPurificationWasAttacked) {
+  auto evaluations = two_models();
+  EXPECT_THAT(evaluation_table(evaluations), Not(HasSubstr("adaptive")));
+  evaluations[1].adaptive = "BPDA (jpeg)\n, EOT 8 draws";
+  const std::string table = evaluation_table(evaluations);
+  EXPECT_THAT(table, HasSubstr("\nadaptive to purification: baseline: none needed; nt: BPDA (jpeg) , EOT 8 draws\n"));
 }
 
 TEST(EvaluationTable, OtherImagesOrNoneAreRefused) {
