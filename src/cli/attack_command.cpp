@@ -173,6 +173,7 @@ evaluation::PackConfig config_of(const AttackCommandFlags& flags, const Subject&
     config.victim = about.model_name;
     config.victim_sha256 = about.model_sha256;
     config.preprocessing = about.crops;
+    config.adaptive = evaluation::adaptive_text(subject.model->scorer.options(), options);
   }
   return config;
 }
@@ -285,6 +286,7 @@ int run_attack(const AttackCommandFlags& flags) {
   for (const auto& options : attack_list) {
     if (subject.model) {
       evaluation::require_midpoint(*subject.model, flags.model, options);
+      evaluation::warn_where_not_adaptive(flags.model, subject.model->scorer.options(), options);
     }
     const auto dir = pack_folder(flags, options, attack_list.size() > 1);
     evaluation::PackWriter pack(dir, config_of(flags, subject, dataset, options));
@@ -297,7 +299,8 @@ int run_attack(const AttackCommandFlags& flags) {
       rows.push_back(evaluation::to_json(row.result, /*attacked=*/true));
       msu += report::msu_row(row.result, dataset.name);
     }
-    json["packs"].push_back({{"dir", dir.string()}, {"attack", options.attack.text()}, {"images", rows}});
+    json["packs"].push_back(
+        {{"dir", dir.string()}, {"attack", options.attack.text()}, {"adaptive", pack.adaptive()}, {"images", rows}});
   }
   if (!flags.msu_csv.empty()) {
     write_file_atomic(flags.msu_csv, report::msu_head() + msu);

@@ -131,8 +131,27 @@ data::Dataset ImageFlags::open() const {
   return dataset;
 }
 
+void PurifyFlag::add(CLI::App& app, const std::string& group) {
+  std::vector<std::string> names;
+  for (const auto& info : models::purifier_catalogue()) {
+    names.push_back(info.name);
+  }
+  app.add_option("--purify", texts_,
+                 fmt::format("what is done to the whole image first: {}, with options: jpeg:quality=50 (repeatable, in "
+                             "turn), or none",
+                             fmt::join(names, ", ")))
+      ->type_name("NAME[:key=value,...]")
+      ->allow_extra_args(false)
+      ->group(group);
+}
+
+std::optional<std::vector<models::Purifier>> PurifyFlag::chain() const {
+  return texts_.empty() ? std::nullopt : std::optional(models::parse_purification(texts_));
+}
+
 void PreprocessingFlags::add(CLI::App& app) {
   const std::string group = "Preprocessing (default: the model file's)";
+  purify_.add(app, group);
   app.add_option("--compat", compat_,
                  fmt::format("whose preprocessing, pooling and score scale ({}); the flags below go over it",
                              fmt::join(models::compat_names(), "|")))
@@ -149,6 +168,7 @@ void PreprocessingFlags::apply(models::Scorer& scorer) const {
   }
   flags_.apply("", options.input, models::input_policy_fields());
   flags_.apply("", options.crops, models::crop_policy_fields());
+  options.purification = purify_.chain().value_or(options.purification);
   scorer.set_options(std::move(options));
 }
 

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -96,17 +97,29 @@ struct ImageFlags {
   [[nodiscard]] data::Dataset open() const;
 };
 
-/// --compat, --resize... and --crops...: preprocessing other than the model file's.
+/// --purify NAME[:key=value,...] (repeatable), or none: a purification other than the model file's.
+struct PurifyFlag {
+  void add(CLI::App& app, const std::string& group);
+  /// Nothing where it was not given. Throws Error(kUsage).
+  [[nodiscard]] std::optional<std::vector<models::Purifier>> chain() const;
+
+ private:
+  std::vector<std::string> texts_;
+};
+
+/// --purify, --compat, --resize... and --crops...: preprocessing other than the model file's.
 struct PreprocessingFlags {
   void add(CLI::App& app);
   void apply(models::Scorer& scorer) const;
 
  private:
+  PurifyFlag purify_;
   std::string compat_;
   TableFlags flags_;
 };
 
-/// --attack NAME[:key=value,...] (repeatable), --eps (repeatable), --direction, --unit, --seed.
+/// --attack NAME[:key=value,...] (repeatable), --eps (repeatable), --direction, --unit, --seed, --adaptive,
+/// --eot-draws.
 struct AttackFlags {
   std::vector<std::string> names;
   std::vector<std::string> budgets;

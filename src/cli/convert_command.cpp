@@ -11,13 +11,14 @@ struct ConvertFlags {
   std::string out;
   checkpoint::ModelChoice choice{};
   std::string labels;
+  PurifyFlag purify;
 };
 
 int run_convert(ConvertFlags& flags) {
   if (!flags.labels.empty()) {
     flags.choice.label_scale = stats::parse_label_scale(flags.labels);
   }
-  const auto what = checkpoint::convert(flags.in, flags.out, flags.choice);
+  const auto what = checkpoint::convert(flags.in, flags.out, flags.choice, flags.purify.chain());
   print(fmt::format("{}: {}\n", one_line(flags.out), one_line(what)));
   return 0;
 }
@@ -35,6 +36,7 @@ Command add_convert(CLI::App& app) {
   sub->add_option(
       "--labels", flags->labels,
       "WORST:BEST, the labels that it was trained on (0:100; 100:0 of a DMOS; default: the published ones')");
+  flags->purify.add(*sub, "Model");
   sub->footer("Nothing in a file is run. A PyTorch file written here is read by torch.load(weights_only=True).");
   return {sub, [flags] { return run_convert(*flags); }};
 }

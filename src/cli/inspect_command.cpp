@@ -29,6 +29,22 @@ std::uint64_t total_bytes(const checkpoint::CheckpointInfo& info) {
   return total;
 }
 
+/// The purification that our own metadata name, unchecked; empty where there is none.
+std::vector<std::string> purification_of(const checkpoint::CheckpointInfo& info) {
+  const auto entry = info.metadata.find(checkpoint::kModelMetadata);
+  if (entry == info.metadata.end()) {
+    return {};
+  }
+  const auto json = nlohmann::json::parse(entry->second, nullptr, /*allow_exceptions=*/false);
+  std::vector<std::string> texts;
+  if (json.is_object() && json.contains("purification") && json.at("purification").is_array()) {
+    for (const auto& step : json.at("purification")) {
+      texts.push_back(step.is_string() ? step.get<std::string>() : dumped(step));
+    }
+  }
+  return texts;
+}
+
 nlohmann::json as_json(const checkpoint::CheckpointInfo& info, const std::string& path) {
   auto json = output_head("inspect", nlohmann::json::object());
   json["file"] = path;
@@ -39,6 +55,7 @@ nlohmann::json as_json(const checkpoint::CheckpointInfo& info, const std::string
     const auto& detected = *info.detected;
     json["holds"] = {{"what", detected.what}, {"model", detected.model}, {"backbone", detected.backbone}};
   }
+  json["purification"] = purification_of(info);
   json["bytes"] = total_bytes(info);
   json["tensors"] = nlohmann::json::object();
   for (const auto& [name, tensor] : info.tensors) {
@@ -56,6 +73,9 @@ void print_text(const checkpoint::CheckpointInfo& info) {
     text += fmt::format("wrapping   {}\n", cut(fmt::format("{}", fmt::join(info.wrapping, " "))));
   }
   text += fmt::format("holds      {}\n", info.detected ? info.detected->what : "no model that is known here");
+  if (const auto steps = purification_of(info); !steps.empty()) {
+    text += fmt::format("purifies   {}\n", cut(fmt::format("{}", fmt::join(steps, " + "))));
+  }
   text += fmt::format("tensors    {}, {} bytes\n", info.tensors.size(), total_bytes(info));
   for (const auto& [name, tensor] : info.tensors) {
     text += fmt::format("  {:4} {:16} {}\n", checkpoint::find_dtype(tensor.dtype)->name,

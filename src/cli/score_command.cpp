@@ -49,6 +49,7 @@ nlohmann::json head_of(const checkpoint::LoadedModel& model, const ScoreFlags& f
   const auto& options = model.scorer.options();
   auto config = options_to_json(options.crops, models::crop_policy_fields());
   config.update(options_to_json(options.input, models::input_policy_fields()));
+  config["purify"] = models::purification_texts(options.purification);
   config["compat"] = models::compat_names().at(static_cast<std::size_t>(options.compat));
   auto head = output_head("score", config);
   const auto scale = models::reported_scale(options);
