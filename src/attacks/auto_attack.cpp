@@ -110,8 +110,9 @@ class Auto : public Attack {
 std::vector<AttackInfo> auto_attacks() {
   auto info = attack_entry<Auto>(
       {.name = "auto",
-       .help = "the worst of fgsm, ifgsm, mifgsm, apgd with restarts, square (of a black box: square and nes), and what "
-               "transfers from a source or a uap that is given, for each image",
+       .help =
+           "the worst of fgsm, ifgsm, mifgsm, apgd with restarts, square (of a black box: square and nes), and what "
+           "transfers from a source or a uap that is given, for each image",
        .source = "after Croce, Hein 2020",
        .cost = "324 B + 1005 F (2002 F of a black box); 1 F more with a source, and with a uap"});
   return {with_file_digest(with_file_digest(std::move(info), "source"), "uap")};

@@ -157,20 +157,34 @@ stats::Affine raw_to_0_100(const models::Scorer& scorer, const stats::LabelScale
   return native ? native->to_0_100() : labels.line_to_0_100();
 }
 
+namespace {
+
+/// Each of the list, with a warning for whatever makes its result less than it seems.
+std::vector<std::unique_ptr<attacks::Attack>> make_attacks(const checkpoint::LoadedModel& model,
+                                                           const std::string& model_path,
+                                                           const std::vector<attacks::AttackOptions>& attack_list) {
+  std::vector<std::unique_ptr<attacks::Attack>> made;
+  for (const auto& options : attack_list) {
+    require_midpoint(model, model_path, options);
+    made.push_back(attacks::make_attack(options.attack));
+    warn_of_caveats(*made.back(), model.sha256);
+    warn_where_not_adaptive(model_path, model.scorer.options(), options);
+  }
+  return made;
+}
+
+}  // namespace
+
 std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std::string& model_path,
                                  const data::Dataset& dataset, const std::vector<attacks::AttackOptions>& attack_list,
                                  const Watch& watch) {
   const auto& scorer = model.scorer;
   std::vector<Evaluation> evaluations(std::max<std::size_t>(attack_list.size(), 1),
                                       describe(model, model_path, dataset));
-  std::vector<std::unique_ptr<attacks::Attack>> made;
-  for (std::size_t a = 0; a < attack_list.size(); ++a) {
-    require_midpoint(model, model_path, attack_list[a]);
-    made.push_back(attacks::make_attack(attack_list[a].attack));
-    warn_of_caveats(*made.back(), model.sha256);
+  const auto made = make_attacks(model, model_path, attack_list);
+  for (std::size_t a = 0; a < made.size(); ++a) {
     evaluations[a].attack = describe(attack_list[a]);
     evaluations[a].adaptive = adaptive_text(scorer.options(), attack_list[a]);
-    warn_where_not_adaptive(model_path, scorer.options(), attack_list[a]);
   }
   std::vector<std::filesystem::path> paths;
   for (const auto& sample : dataset.samples) {

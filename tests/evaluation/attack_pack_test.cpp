@@ -21,7 +21,7 @@ using ::steadyiqa::testing::tiny_scorer;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr int kImages = 3;
+constexpr std::size_t kImages = 4;  // as few as the logistic fit takes
 const attacks::AttackOptions kOptions{.epsilon = 2.0 / 255.0, .direction = attacks::Direction::kUp};
 
 class AttackPack : public ::steadyiqa::testing::TempFolder {
@@ -44,9 +44,10 @@ class AttackPack : public ::steadyiqa::testing::TempFolder {
             .calibration = about.calibration,
             .data_name = "test"};
   }
-  static void add(PackWriter& pack, const checkpoint::LoadedModel& model, int index) {
-    const auto pixels = tiny_images(kImages)[static_cast<std::size_t>(index)];
-    auto row = clean_result(model.scorer, fmt::format("scenes/{}.png", index), 10.0 * index, pixels);
+  static void add(PackWriter& pack, const checkpoint::LoadedModel& model, std::size_t index) {
+    const auto pixels = tiny_images(kImages)[index];
+    auto row =
+        clean_result(model.scorer, fmt::format("scenes/{}.png", index), 10.0 * static_cast<double>(index), pixels);
     const auto result = attacks::make_attack(kOptions.attack)->run(model.scorer, pixels, kOptions);
     add_attack(row, result, model.scorer.options().scale.calibration);
     pack.add(result.clean, result.attacked, row);
@@ -55,7 +56,7 @@ class AttackPack : public ::steadyiqa::testing::TempFolder {
   /// A whole pack in dir().
   void write(const checkpoint::LoadedModel& model) const {
     PackWriter pack(dir(), config(model));
-    for (int i = 0; i < kImages; ++i) {
+    for (std::size_t i = 0; i < kImages; ++i) {
       add(pack, model, i);
     }
   }
@@ -72,7 +73,7 @@ TEST_F(AttackPack, HoldsWhatWasAttackedAndVerifies) {
   const auto victim = model();
   write(victim);
   const auto pack = read_pack(dir());
-  ASSERT_EQ(pack.rows.size(), 3U);
+  ASSERT_EQ(pack.rows.size(), kImages);
   EXPECT_EQ(pack.rows[1].name, "scenes/1.png");
   EXPECT_EQ(pack.rows[1].result.mos, 10.0);
   EXPECT_EQ(pack.config.attack, describe(kOptions));
@@ -124,7 +125,7 @@ TEST_F(AttackPack, ABudgetThatWasOverspentIsFound) {
   auto pack = read_pack(dir());
   pack.config.attack.levels = 1;
   const auto problems = verify_pack(pack, &victim);
-  ASSERT_EQ(problems.size(), 3U);
+  ASSERT_EQ(problems.size(), kImages);
   EXPECT_THAT(problems[0], HasSubstr("scenes/0.png: changed by 2 grey levels, the budget is 1"));
 }
 
@@ -144,8 +145,8 @@ TEST_F(AttackPack, UnderTheVictimItSaysWhatTheAttackSaid) {
   write(victim);
   const auto pack = read_pack(dir());
   const auto evaluation = evaluate_pack(victim, "m", pack);
-  ASSERT_EQ(evaluation.images.size(), 3U);
-  for (std::size_t i = 0; i < 3; ++i) {
+  ASSERT_EQ(evaluation.images.size(), kImages);
+  for (std::size_t i = 0; i < kImages; ++i) {
     EXPECT_EQ(evaluation.images[i].clean, pack.rows[i].result.clean);
     EXPECT_EQ(evaluation.images[i].attacked, pack.rows[i].result.attacked);
     EXPECT_GT(evaluation.images[i].attacked, evaluation.images[i].clean);

@@ -21,8 +21,7 @@ Evaluation five_images() {
   constexpr std::array<double, 5> kGradient = {4000, 1000, 2000, 6000, 900};
   Evaluation e;
   e.calibration = {80, 12};
-  e.attack =
-      AttackDescription{.name = "fgsm", .epsilon = 0.01, .levels = 2, .direction = "mid", .unit = "image"};
+  e.attack = AttackDescription{.name = "fgsm", .epsilon = 0.01, .levels = 2, .direction = "mid", .unit = "image"};
   for (std::size_t i = 0; i < kMos.size(); ++i) {
     ImageResult image;
     image.name = "image-" + std::to_string(i);

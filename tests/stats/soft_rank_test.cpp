@@ -28,8 +28,8 @@ TEST(SoftRank, AreTheRanksWhenValuesLieFarApart) {
   EXPECT_EQ(SoftRank(values).ranks(), (std::vector<double>{3, 1, 4, 2}));
 }
 
-// The projection onto the permutahedron, by its definition: no other point of it that one can reach by mixing permutations
-// is nearer to values / beta.
+// The projection onto the permutahedron, by its definition: no other point of it that one can reach by mixing
+// permutations is nearer to values / beta.
 TEST(SoftRank, AreTheNearestPointOfThePermutahedron) {
   const std::vector<double> values = {1.2, 0.7, 2.9, 2.8};
   const auto ranks = SoftRank(values).ranks();
