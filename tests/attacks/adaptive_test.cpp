@@ -57,8 +57,11 @@ TEST(AdaptiveGradient, OffIsTheBareNetworksWhileScoresStayThePurifiedOnes) {
   const auto pixels = tiny_images(1)[0];
   ScorerVictim victim(scorer, Unit::kImage, Adaptive::kOff);
   auto problem = upwards(victim, pixels);
-  EXPECT_TRUE(torch::equal(problem.gradient(pixels).gradient, bare_gradient(bare, pixels)));
-  EXPECT_EQ(problem.values(pixels).item<double>(), raw_score(scorer, pixels));
+  // Searches run on folded BatchNorm: equal to within float rounding.
+  const auto expected = bare_gradient(bare, pixels);
+  EXPECT_TRUE(
+      torch::allclose(problem.gradient(pixels).gradient, expected, 1e-4, 1e-5 * expected.abs().max().item<double>()));
+  EXPECT_NEAR(problem.values(pixels).item<double>(), raw_score(scorer, pixels), 1e-4);
   EXPECT_EQ(problem.calls(), 2);
 }
 
