@@ -36,10 +36,10 @@ UapGenerator::UapGenerator(std::int64_t side, std::int64_t channels, std::uint64
   const auto geometry = [](auto options) { return options.stride(2).padding(1); };
   for (std::size_t i = 0; i < levels; ++i) {
     const auto in = i == 0 ? 3 : width(i - 1);
-    down_.push_back(register_module(fmt::format("down{}", i),
-                                    torch::nn::Conv2d(geometry(torch::nn::Conv2dOptions(in, width(i), 4)))));
+    down_.emplace_back(register_module(fmt::format("down{}", i),
+                                       torch::nn::Conv2d(geometry(torch::nn::Conv2dOptions(in, width(i), 4)))));
     const auto from = i + 1 == levels ? width(i) : 2 * width(i);  // the levels above get a skip beside
-    up_.push_back(register_module(
+    up_.emplace_back(register_module(
         fmt::format("up{}", i), torch::nn::ConvTranspose2d(geometry(torch::nn::ConvTranspose2dOptions(from, in, 4)))));
   }
   const torch::NoGradGuard no_grad;

@@ -17,7 +17,9 @@
 
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace steadyiqa::cli {
 namespace {
@@ -224,9 +226,8 @@ void attack_images(Subject& subject, const data::Dataset& dataset, const attacks
       dataset.name.empty() ? std::vector<double>(dataset.samples.size(), std::nan("")) : scoring::mos_0_100(dataset);
   const auto indices = left_to_do(dataset, pack);
   std::vector<std::filesystem::path> paths;
-  for (const auto index : indices) {
-    paths.push_back(dataset.samples[index].path);
-  }
+  std::ranges::transform(indices, std::back_inserter(paths),
+                         [&](std::size_t index) { return dataset.samples[index].path; });
   std::filesystem::create_directories(dir / "preview");
   scoring::for_each_image(paths, subject.orientation(), "attacking with " + options.attack.text(),
                           [&](std::int64_t i, const Result<torch::Tensor>& pixels) {

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 
 namespace steadyiqa::evaluation {
 namespace {
@@ -186,16 +187,12 @@ std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std
     evaluations[a].attack = describe(attack_list[a]);
     evaluations[a].adaptive = adaptive_text(scorer.options(), attack_list[a]);
   }
-  std::vector<std::filesystem::path> paths;
-  for (const auto& sample : dataset.samples) {
-    paths.push_back(sample.path);
-  }
+  const auto paths = scoring::paths_of(dataset);
   const auto mos = scoring::mos_0_100(dataset);
   std::vector<double> seconds(made.size(), 0.0);
   std::vector<std::vector<double>> targets;
-  for (const auto& options : attack_list) {
-    targets.push_back(attack_targets(scorer, dataset, options));
-  }
+  std::ranges::transform(attack_list, std::back_inserter(targets),
+                         [&](const auto& options) { return attack_targets(scorer, dataset, options); });
   const auto orientation = scorer.options().input.orientation;
   scoring::for_each_image(paths, orientation, "evaluating", [&](std::int64_t i, const Result<torch::Tensor>& decoded) {
     const auto index = static_cast<std::size_t>(i);

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace steadyiqa::evaluation {
 namespace {
@@ -131,9 +132,7 @@ double share(const std::vector<Findings>& all, const Test& test) {
 template <class Value>
 std::vector<double> values(const std::vector<Findings>& all, const Value& value) {
   std::vector<double> out;
-  for (const auto& f : all) {
-    out.push_back(value(f));
-  }
+  std::ranges::transform(all, std::back_inserter(out), value);
   return out;
 }
 
@@ -191,10 +190,7 @@ MaskingReport masking_report(const checkpoint::LoadedModel& model, const std::st
   if (dataset.samples.empty()) {
     fail_input("{}: a masking report needs images", dataset.name);
   }
-  std::vector<std::filesystem::path> paths;
-  for (const auto& sample : dataset.samples) {
-    paths.push_back(sample.path);
-  }
+  const auto paths = scoring::paths_of(dataset);
   const auto& purification = model.scorer.options().purification;
   const Nature nature{models::straight_through(purification), models::is_random(purification)};
   const Examination examination(model.scorer, options, nature);

@@ -10,7 +10,6 @@
 #include <utility>
 
 namespace steadyiqa::scoring {
-namespace {
 
 std::vector<std::filesystem::path> paths_of(const data::Dataset& dataset) {
   std::vector<std::filesystem::path> paths;
@@ -19,8 +18,6 @@ std::vector<std::filesystem::path> paths_of(const data::Dataset& dataset) {
   }
   return paths;
 }
-
-}  // namespace
 
 void for_each_image(std::span<const std::filesystem::path> paths, image::Orientation orientation,
                     const std::string& label, const Visit& visit) {

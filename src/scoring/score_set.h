@@ -22,6 +22,9 @@ using Visit = std::function<void(std::int64_t index, const Result<torch::Tensor>
 void for_each_image(std::span<const std::filesystem::path> paths, image::Orientation orientation,
                     const std::string& label, const Visit& visit);
 
+/// The samples' files, in order.
+[[nodiscard]] std::vector<std::filesystem::path> paths_of(const data::Dataset& dataset);
+
 /// Raw scores of every sample, in order. A sample that cannot be decoded, or a score that is not finite, is an Error.
 [[nodiscard]] std::vector<double> raw_scores(const models::Scorer& scorer, const data::Dataset& dataset,
                                              const std::string& label);
