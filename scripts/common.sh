@@ -10,8 +10,8 @@ mkdir -p "$log_dir"
 ticker_pid=""
 stop_ticker() {
   if [ -n "$ticker_pid" ]; then
-    kill "$ticker_pid" 2>/dev/null || true
-    wait "$ticker_pid" 2>/dev/null || true
+    # One group: bash warns of a process that is gone already outside the redirection of `wait` alone.
+    { kill "$ticker_pid" && wait "$ticker_pid"; } 2>/dev/null || true
     ticker_pid=""
   fi
   if [ -t 1 ]; then printf '\r\033[K'; fi

@@ -47,15 +47,11 @@ struct DoctorFlags {
 };
 
 nlohmann::json runtime_json(const parallel::RuntimeInfo& info) {
-  return {{"libtorch", info.torch_version},
-          {"blas", info.blas},
-          {"threads", info.threads},
-          {"physical_cores", info.cores},
-          {"blas_threads", info.blas_threads},
-          {"cpu_features", info.cpu_features},
-          {"onednn", info.onednn},
-          {"devices", info.devices},
-          {"matmul_gflops", std::round(info.matmul_gflops)}};
+  return {{"libtorch", info.torch_version},    {"blas", info.blas},
+          {"blas_kernels", info.blas_kernels}, {"threads", info.threads},
+          {"physical_cores", info.cores},      {"blas_threads", info.blas_threads},
+          {"cpu_features", info.cpu_features}, {"onednn", info.onednn},
+          {"devices", info.devices},           {"matmul_gflops", std::round(info.matmul_gflops)}};
 }
 
 /// The known outputs for these options, nullptr when there are none.
@@ -129,11 +125,12 @@ int run_doctor(DoctorFlags flags) {
     print(values.dump(1) + "\n");
   } else {
     print(fmt::format(
-        "steadyiqa {}\nlibtorch     {}\nBLAS         {}\nthreads      {} ({} physical cores)\n"
+        "steadyiqa {}\nlibtorch     {}\nBLAS         {}{}\nthreads      {} ({} physical cores)\n"
         "CPU          {}\noneDNN       {}\ndevices      {}\nmatmul       {:.0f} GFLOP/s (float32, 1024x1024)\n",
-        kVersion, runtime.torch_version, runtime.blas, runtime.threads, runtime.cores,
-        fmt::join(runtime.cpu_features, " "), runtime.onednn ? "yes" : "no", fmt::join(runtime.devices, " "),
-        runtime.matmul_gflops));
+        kVersion, runtime.torch_version, runtime.blas,
+        runtime.blas_kernels.empty() ? "" : fmt::format(" ({} kernels)", runtime.blas_kernels), runtime.threads,
+        runtime.cores, fmt::join(runtime.cpu_features, " "), runtime.onednn ? "yes" : "no",
+        fmt::join(runtime.devices, " "), runtime.matmul_gflops));
     const auto& eval = values.at("eval");
     print(fmt::format("parity       {} {} {}\n             {}\n", flags.parity.model,
                       eval.contains("outputs") ? "outputs (the score last)" : "scores",

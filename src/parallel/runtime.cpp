@@ -117,6 +117,11 @@ std::vector<std::string> cpu_features() {
   return found;
 }
 
+std::string blas_kernels() {
+  auto* name = openblas_function<char*()>("openblas_get_corename");
+  return name == nullptr ? "" : name();
+}
+
 std::string blas_library() {
   Dl_info info{};
   void* symbol = dlsym(RTLD_DEFAULT, "sgemm_");
@@ -146,6 +151,7 @@ RuntimeInfo runtime_info() {
   RuntimeInfo info;
   info.torch_version = TORCH_VERSION;
   info.blas = blas_library();
+  info.blas_kernels = blas_kernels();
   info.threads = at::get_num_threads();
   info.blas_threads = blas_threads();
   info.cores = physical_cores();

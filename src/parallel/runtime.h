@@ -24,7 +24,8 @@ void configure_threads(int threads = 0);
 
 /// While it lives, libtorch's own kernels run instead of oneDNN's, which differ from CPU to CPU: libtorch on one
 /// thread, OpenBLAS on two, whatever the machine has. Finite differences magnify rounding by 1/h, so values are
-/// comparable between machines only so. Process-wide; for doctor and tests.
+/// comparable between machines only so, and where OpenBLAS runs the same kernels (RuntimeInfo::blas_kernels).
+/// Process-wide; for doctor and tests.
 class PlainKernels {
  public:
   PlainKernels();
@@ -44,6 +45,8 @@ class PlainKernels {
 struct RuntimeInfo {
   std::string torch_version;
   std::string blas;  ///< the shared object that serves sgemm, e.g. "/usr/lib/.../libopenblas.so.0"
+  std::string
+      blas_kernels;  ///< of OpenBLAS, which picks them by CPU or OPENBLAS_CORETYPE, e.g. "Haswell"; "" = another
   int threads = 0;
   int blas_threads = 0;  ///< of OpenBLAS; 0 = another library, not known
   int cores = 0;

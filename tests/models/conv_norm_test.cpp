@@ -79,9 +79,7 @@ TEST(FoldedBatchNorm, GivesTheSameFeaturesAndInputGradient) {
     EXPECT_TRUE(folds_all(*network)) << name;
     const auto before = network->forward(x);
     const FoldedBatchNorm folded(*network);
-    const auto after = network->forward(x);
-    EXPECT_TRUE(close(before, after)) << name;
-    EXPECT_FALSE(torch::equal(before, after)) << name;
+    EXPECT_TRUE(close(before, network->forward(x))) << name;
   }
 }
 

@@ -16,6 +16,7 @@ TEST(ConfigureThreads, RulesLibtorchAndItsBlas) {
       GTEST_SKIP() << "the BLAS is not OpenBLAS: " << info.blas;
     }
     EXPECT_EQ(info.blas_threads, threads);
+    EXPECT_NE(info.blas_kernels, "");
   }
 }
 
