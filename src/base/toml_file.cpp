@@ -48,8 +48,10 @@ nlohmann::json to_json(const toml::node& node, const std::string& file) {
 }  // namespace
 
 nlohmann::json read_toml(const std::filesystem::path& path) {
-  const std::string file = path.string();
-  const std::string text = read_text_file(path, kMaxBytes);
+  return parse_toml(read_text_file(path, kMaxBytes), path.string());
+}
+
+nlohmann::json parse_toml(std::string_view text, const std::string& file) {
   if (std::ranges::count(text, '.') > kMaxDots) {
     fail_usage("{}: more than {} dots: not a file of options", file, kMaxDots);
   }
