@@ -184,7 +184,7 @@ evaluation::PackConfig config_of(const AttackCommandFlags& flags, const Subject&
 attacks::AttackResult attack_image(Subject& subject, const attacks::Attack& attack, const torch::Tensor& pixels,
                                    const attacks::AttackOptions& options, evaluation::ImageResult& row) {
   if (!subject.external) {
-    row = evaluation::clean_result(subject.model->scorer, row.name, row.mos, pixels);
+    row = evaluation::clean_image(subject.model->scorer, row.name, row.mos, pixels).result;
     auto result = attack.run(subject.model->scorer, pixels, options);
     evaluation::add_attack(row, result, subject.calibration());
     return result;

@@ -7,8 +7,10 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <iterator>
 
 namespace steadyiqa::cli {
 namespace {
@@ -89,9 +91,11 @@ int run_cli(int argc, char** argv) {
   app.footer(
       "Exit codes: 0 done, 1 usage, 2 input, file or model, 3 gate failed, 4 some items failed,\n"
       "5 a numeric check failed, 130 interrupted (resumable).");
-  const std::vector<Command> commands = {add_demo(app),    add_train(app),   add_score(app),  add_evaluate(app),
-                                         add_attack(app),  add_doctor(app),  add_models(app), add_data_check(app),
-                                         add_inspect(app), add_convert(app), add_export(app)};
+  std::vector<Command> commands = {add_demo(app),    add_train(app),   add_score(app),  add_evaluate(app),
+                                   add_attack(app),  add_doctor(app),  add_models(app), add_data_check(app),
+                                   add_inspect(app), add_convert(app), add_export(app), add_certify(app),
+                                   add_gate(app),    add_report(app)};
+  std::ranges::move(add_results(app), std::back_inserter(commands));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -65,6 +65,8 @@ class TableFlags {
       }
     }
   }
+  /// Whether any flag was.
+  [[nodiscard]] bool given() const { return !texts_.empty(); }
 
  private:
   static std::string describe(const FieldInfo& info, const std::vector<std::string>& choices);
@@ -111,6 +113,8 @@ struct PurifyFlag {
 struct PreprocessingFlags {
   void add(CLI::App& app);
   void apply(models::Scorer& scorer) const;
+  /// Whether any of them was.
+  [[nodiscard]] bool given() const { return purify_.chain() || !compat_.empty() || flags_.given(); }
 
  private:
   PurifyFlag purify_;
@@ -153,6 +157,11 @@ Command add_demo(CLI::App& app);
 Command add_train(CLI::App& app);
 Command add_score(CLI::App& app);
 Command add_evaluate(CLI::App& app);
+/// `results list`, `show`, `export` and `merge`.
+std::vector<Command> add_results(CLI::App& app);
+Command add_certify(CLI::App& app);
+Command add_gate(CLI::App& app);
+Command add_report(CLI::App& app);
 Command add_attack(CLI::App& app);
 /// `attack train uap`, below the attack verb.
 Command add_attack_train(CLI::App& attack);

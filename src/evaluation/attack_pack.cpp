@@ -281,7 +281,7 @@ Evaluation evaluate_pack(const checkpoint::LoadedModel& model, const std::string
     if (!problems.empty()) {
       fail_input("{}", problems.front());
     }
-    auto result = clean_result(model.scorer, row.name, row.result.mos, *clean);
+    auto result = clean_image(model.scorer, row.name, row.result.mos, *clean).result;
     const torch::NoGradGuard no_grad;
     result.attacked_raw = model.scorer.raw(*attacked)[0].item<double>();
     result.attacked = result.attacked_float = model.scorer.calibrate(result.attacked_raw);

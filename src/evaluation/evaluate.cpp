@@ -4,15 +4,14 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "data/loader.h"
+#include "evaluation/run.h"
 #include "image/fidelity.h"
 #include "scoring/score_set.h"
 
 #include <torch/torch.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <iterator>
 
 namespace steadyiqa::evaluation {
 namespace {
@@ -120,8 +119,7 @@ std::vector<double> attack_targets(const models::Scorer& scorer, const data::Dat
   return info.targets(scores, options.attack.parameters, static_cast<std::uint64_t>(options.seed));
 }
 
-ImageResult clean_result(const models::Scorer& scorer, const std::string& name, double mos,
-                         const torch::Tensor& pixels) {
+CleanImage clean_image(const models::Scorer& scorer, const std::string& name, double mos, const torch::Tensor& pixels) {
   const models::EvalMode eval(scorer.network());
   const auto at_clean = models::input_gradient([&](const torch::Tensor& x) { return scorer.raw(x); }, pixels);
   ImageResult result;
@@ -129,9 +127,9 @@ ImageResult clean_result(const models::Scorer& scorer, const std::string& name, 
   result.mos = mos;
   result.clean_raw = at_clean.scores[0].item<double>();
   result.clean = scorer.calibrate(result.clean_raw);
-  result.gradient_l1 =
-      at_clean.gradient.abs().sum(torch::kFloat64).item<double>() * std::abs(scorer.options().scale.calibration.slope);
-  return result;
+  const double slope = scorer.options().scale.calibration.slope;
+  result.gradient_l1 = at_clean.gradient.abs().sum(torch::kFloat64).item<double>() * std::abs(slope);
+  return {result, at_clean.gradient * slope};
 }
 
 void add_attack(ImageResult& result, const attacks::AttackResult& attack, const stats::Affine& calibration) {
@@ -158,74 +156,19 @@ stats::Affine raw_to_0_100(const models::Scorer& scorer, const stats::LabelScale
   return native ? native->to_0_100() : labels.line_to_0_100();
 }
 
-namespace {
-
-/// Each of the list, with a warning for whatever makes its result less than it seems.
-std::vector<std::unique_ptr<attacks::Attack>> make_attacks(const checkpoint::LoadedModel& model,
-                                                           const std::string& model_path,
-                                                           const std::vector<attacks::AttackOptions>& attack_list) {
-  std::vector<std::unique_ptr<attacks::Attack>> made;
-  for (const auto& options : attack_list) {
-    require_midpoint(model, model_path, options);
-    made.push_back(attacks::make_attack(options.attack));
-    warn_of_caveats(*made.back(), model.sha256);
-    warn_where_not_adaptive(model_path, model.scorer.options(), options);
-  }
-  return made;
-}
-
-}  // namespace
-
 std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std::string& model_path,
                                  const data::Dataset& dataset, const std::vector<attacks::AttackOptions>& attack_list,
                                  const Watch& watch) {
-  const auto& scorer = model.scorer;
-  std::vector<Evaluation> evaluations(std::max<std::size_t>(attack_list.size(), 1),
-                                      describe(model, model_path, dataset));
-  const auto made = make_attacks(model, model_path, attack_list);
-  for (std::size_t a = 0; a < made.size(); ++a) {
-    evaluations[a].attack = describe(attack_list[a]);
-    evaluations[a].adaptive = adaptive_text(scorer.options(), attack_list[a]);
-  }
-  const auto paths = scoring::paths_of(dataset);
-  const auto mos = scoring::mos_0_100(dataset);
-  std::vector<double> seconds(made.size(), 0.0);
-  std::vector<std::vector<double>> targets;
-  std::ranges::transform(attack_list, std::back_inserter(targets),
-                         [&](const auto& options) { return attack_targets(scorer, dataset, options); });
-  const auto orientation = scorer.options().input.orientation;
-  scoring::for_each_image(paths, orientation, "evaluating", [&](std::int64_t i, const Result<torch::Tensor>& decoded) {
-    const auto index = static_cast<std::size_t>(i);
-    const auto& pixels = decoded.value();
-    const auto base = clean_result(scorer, dataset.samples[index].name, mos[index], pixels);
-    if (made.empty()) {
-      evaluations[0].images.push_back(base);
+  ResultStore store;
+  return collect(store, fill(store, model, model_path, dataset, unnamed_protocol(attack_list), {.watch = watch}));
+}
+
+std::vector<Evaluation> collect(ResultStore& store, const StoredPlan& plan) {
+  auto evaluations = store.evaluations(plan);
+  for (const auto& e : evaluations) {
+    if (e.attacked) {
+      warn_of_training_images({e.attack->name, e.attack->parameters}, e.attacked->own_training_images, e.images.size());
     }
-    for (std::size_t a = 0; a < made.size(); ++a) {
-      const auto start = std::chrono::steady_clock::now();
-      auto options = attack_list[a];
-      if (!targets[a].empty()) {
-        options.target = targets[a][index];
-      }
-      const auto attack = made[a]->run(scorer, pixels, options);
-      seconds[a] += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-      auto result = base;
-      add_attack(result, attack, scorer.options().scale.calibration);
-      evaluations[a].images.push_back(result);
-      if (watch) {
-        watch(index, a, pixels, attack);
-      }
-    }
-  });
-  for (std::size_t a = 0; a < made.size(); ++a) {
-    evaluations[a].seconds_per_image = seconds[a] / static_cast<double>(std::max<std::size_t>(paths.size(), 1));
-  }
-  for (auto& evaluation : evaluations) {
-    summarise(evaluation, raw_to_0_100(scorer, dataset.scale));
-  }
-  for (std::size_t a = 0; a < made.size(); ++a) {
-    const auto& attacked = *evaluations[a].attacked;
-    warn_of_training_images(attack_list[a].attack, attacked.own_training_images, evaluations[a].images.size());
   }
   return evaluations;
 }

@@ -5,26 +5,23 @@
 #include "checkpoint/model_file.h"
 #include "data/dataset.h"
 #include "evaluation/result.h"
+#include "evaluation/run.h"
 
-#include <filesystem>
-#include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace steadyiqa::evaluation {
 
-/// Called with the clean and attacked pixels of each image under each attack (indices into the lists) while they are at
-/// hand.
-using Watch = std::function<void(std::size_t image, std::size_t attack, const torch::Tensor& clean,
-                                 const attacks::AttackResult& result)>;
-
 /// Scores every sample and, for each attack, attacks it. One Evaluation per attack, or a single clean one when there is
 /// none. An attack with direction mid on a model without calibration is an Error(kInput): its scores have no mid-point.
+/// It is run.h's fill on a store in memory.
 [[nodiscard]] std::vector<Evaluation> evaluate(const checkpoint::LoadedModel& model, const std::string& model_path,
                                                const data::Dataset& dataset,
                                                const std::vector<attacks::AttackOptions>& attack_list,
                                                const Watch& watch = {});
+
+/// The plan's evaluations, with a warning where an attack was trained on the images it was run on.
+[[nodiscard]] std::vector<Evaluation> collect(ResultStore& store, const StoredPlan& plan);
 
 /// What an Evaluation says of model and data, before any image.
 [[nodiscard]] Evaluation describe(const checkpoint::LoadedModel& model, const std::string& model_path,
@@ -47,9 +44,13 @@ void warn_of_training_images(const attacks::AttackSpec& attack, std::int64_t cou
 /// The score that each of the set's images is to reach under an attack on sets; empty for any other attack.
 [[nodiscard]] std::vector<double> attack_targets(const models::Scorer& scorer, const data::Dataset& dataset,
                                                  const attacks::AttackOptions& options);
+struct CleanImage {
+  ImageResult result;
+  torch::Tensor gradient;  ///< of the calibrated score, shape of the pixels
+};
 /// One clean image: its scores and input gradient. `pixels`: [1,3,H,W].
-[[nodiscard]] ImageResult clean_result(const models::Scorer& scorer, const std::string& name, double mos,
-                                       const torch::Tensor& pixels);
+[[nodiscard]] CleanImage clean_image(const models::Scorer& scorer, const std::string& name, double mos,
+                                     const torch::Tensor& pixels);
 /// Puts what an attack did into `result`: scores by `calibration`, fidelity averaged over the image's items (crops).
 void add_attack(ImageResult& result, const attacks::AttackResult& attack, const stats::Affine& calibration);
 /// What raw scores stand for: by the labels that the model learned where it says so, else by the data set's.

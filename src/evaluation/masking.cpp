@@ -219,4 +219,22 @@ nlohmann::json to_json(const MaskingReport& report) {
           {"adaptive", report.adaptive}, {"clear", report.is_clear()}, {"checks", checks}};
 }
 
+MaskingReport masking_report_from(const nlohmann::json& json) {
+  MaskingReport report;
+  report.model_path = json.at("model").get<std::string>();
+  report.images = json.at("images").get<std::int64_t>();
+  report.epsilon = json.at("eps_px").get<double>();
+  report.adaptive = json.at("adaptive").get<std::string>();
+  for (const auto& check : json.at("checks")) {
+    const bool at_least = check.contains("at_least");
+    const auto& value = check.at("value");
+    report.checks.push_back({.name = check.at("name").get<std::string>(),
+                             .value = value.is_null() ? std::nan("") : value.get<double>(),
+                             .required = check.at(at_least ? "at_least" : "at_most").get<double>(),
+                             .at_least = at_least,
+                             .meaning = check.at("meaning").get<std::string>()});
+  }
+  return report;
+}
+
 }  // namespace steadyiqa::evaluation

@@ -30,5 +30,7 @@ struct MaskingReport {
 };
 
 [[nodiscard]] nlohmann::json to_json(const MaskingReport& report);
+/// Reads it back. Throws nlohmann::json::exception for one that is broken.
+[[nodiscard]] MaskingReport masking_report_from(const nlohmann::json& json);
 
 }  // namespace steadyiqa::evaluation

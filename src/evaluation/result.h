@@ -88,7 +88,10 @@ struct Evaluation {
   std::string data_digest;
   std::optional<AttackDescription> attack;
   std::string adaptive = kNoneNeeded;  ///< how the attack treats this model's purification (adaptive_text)
+  std::string protocol;                ///< name of the protocol that asked for it, "" without one
+  std::string protocol_digest;         ///< SHA-256 of all that was asked
   std::vector<ImageResult> images;
+  std::int64_t expected_images = 0;           ///< of the set; fewer in `images`: a run that is not finished
   std::optional<double> seconds_per_image{};  ///< of the attack, judging included, on the machine that it ran on
 
   Agreement clean;
@@ -97,6 +100,9 @@ struct Evaluation {
   double mean_gradient_l1 = 0;
   std::optional<AttackedMeasures> attacked;
 };
+
+/// Fewer have no measures: the logistic fit needs four.
+inline constexpr std::size_t kFewestImages = 4;
 
 /// Fills in every set-level measure from `images`. `raw_to_0_100` is what raw scores stand for without calibration: of
 /// the labels that the network learned, or of the data set's.

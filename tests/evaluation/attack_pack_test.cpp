@@ -46,8 +46,8 @@ class AttackPack : public ::steadyiqa::testing::TempFolder {
   }
   static void add(PackWriter& pack, const checkpoint::LoadedModel& model, std::size_t index) {
     const auto pixels = tiny_images(kImages)[index];
-    auto row =
-        clean_result(model.scorer, fmt::format("scenes/{}.png", index), 10.0 * static_cast<double>(index), pixels);
+    auto row = clean_image(model.scorer, fmt::format("scenes/{}.png", index), 10.0 * static_cast<double>(index), pixels)
+                   .result;
     const auto result = attacks::make_attack(kOptions.attack)->run(model.scorer, pixels, kOptions);
     add_attack(row, result, model.scorer.options().scale.calibration);
     pack.add(result.clean, result.attacked, row);
