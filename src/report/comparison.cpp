@@ -137,6 +137,18 @@ std::string footer(const std::vector<ModelResults>& models, std::size_t width) {
   out += wrap(fmt::format("data: {}, {} {}; device cpu, float32", first.data_name.empty() ? "?" : first.data_name,
                           first.images.size(), first.images.size() == 1 ? "image" : "images"),
               width);
+  for (const auto& model : models) {
+    const Evaluation& e = model.first();
+    if (const auto done = static_cast<std::int64_t>(e.images.size()); done < e.expected_images) {
+      out +=
+          wrap(fmt::format("!!! NOT FINISHED ({}): {} of {} images !!!", model.label, done, e.expected_images), width);
+    }
+  }
+  if (!first.protocol_digest.empty()) {
+    out += wrap(fmt::format("protocol: {}, digest {}", first.protocol.empty() ? "none, by flags" : first.protocol,
+                            first.protocol_digest.substr(0, 12)),
+                width);
+  }
   return out;
 }
 
