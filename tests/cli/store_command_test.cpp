@@ -7,6 +7,7 @@
 #include "scoring/tiny_files.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -127,7 +128,12 @@ TEST_F(StoreCommands, TheReportPageWorksInABrowser) {
   // Time is for people to look at: a test on a busy machine has none.
   const auto command = fmt::format("STEADYIQA_SLOW_MACHINE=1 node '{}' '{}' '{}' > '{}' 2>&1", script.string(),
                                    modules.string(), at("r.html"), at("out.txt"));
-  EXPECT_EQ(std::system(command.c_str()), 0) << read_text_file(at("out.txt"));
+  const int status = std::system(command.c_str());
+  constexpr int kNoBrowser = 77;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == kNoBrowser) {
+    GTEST_SKIP() << read_text_file(at("out.txt"));
+  }
+  EXPECT_EQ(status, 0) << read_text_file(at("out.txt"));
 }
 
 TEST_F(StoreCommands, GateSaysYesOrNoByItsExitStatus) {

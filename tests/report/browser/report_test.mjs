@@ -1,5 +1,6 @@
 // Opens a report page in headless Chromium and tries what a reader does.
 // usage: node report_test.mjs NODE_MODULES REPORT.html [SCREENSHOT_FOLDER]
+// Exit status 0 when all holds, 77 where no browser starts.
 import assert from 'node:assert/strict';
 import {mkdtempSync, rmSync} from 'node:fs';
 import {createRequire} from 'node:module';
@@ -15,7 +16,7 @@ const options = {
   executablePath: '/usr/bin/chromium',
   headless: true,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-    '--disable-component-update', '--disable-sync'],
+    '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'],
 };
 
 /** The page at a width and theme, with everything it asks and complains of. */
@@ -57,7 +58,14 @@ const contrasts = () => {
   });
 };
 
-const browser = await chromium.launchPersistentContext(profile, options);
+let browser;
+try {
+  browser = await chromium.launchPersistentContext(profile, options);
+} catch (error) {
+  console.log(`the browser does not start here: ${error}`);
+  rmSync(profile, {recursive: true, force: true});
+  process.exit(77);
+}
 try {
   for (const [width, scheme] of [[1280, 'light'], [1280, 'dark'], [400, 'light'], [400, 'dark']]) {
     const where = `${width} px, ${scheme}`;
