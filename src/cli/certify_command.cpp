@@ -61,8 +61,7 @@ int run_certify(const CertifyFlags& flags) {
                             json["model_sha256"] = model.sha256;
                             print(flags.json ? json.dump() + "\n" : line(name, score));
                           });
-  constexpr int kSomeFailed = 4;
-  return failed == 0 ? 0 : kSomeFailed;
+  return failed == 0 ? 0 : static_cast<int>(ErrorKind::kPartial);
 }
 
 }  // namespace

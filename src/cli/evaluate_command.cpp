@@ -50,7 +50,7 @@ int run_evaluate(const EvaluateFlags& flags) {
     results.evaluations = evaluate_packs(flags);
   }
   const auto& [evaluations, masking] = results;
-  if (flags.plan.shard != "1/1") {
+  if (flags.plan.is_part()) {
     log_info("{}: shard {} is whole; steadyiqa results show {}", flags.plan.store, flags.plan.shard, flags.plan.store);
     return 0;
   }

@@ -19,13 +19,11 @@ struct GateFlags {
   bool json = false;
 };
 
-constexpr int kGateFailed = 3;
-
 int run_gate(GateFlags flags) {
   if (flags.plan.models.size() != 1) {
     fail_usage("gate judges one model");
   }
-  if (flags.plan.shard != "1/1") {
+  if (flags.plan.is_part()) {
     fail_usage("gate needs every image: no --shard");
   }
   if (!flags.at.empty()) {
@@ -54,7 +52,7 @@ int run_gate(GateFlags flags) {
   print(flags.json ? json.dump() + "\n"
                    : fmt::format("{}: {} ({}, {} images): {}\n", passed ? "PASS" : "FAIL", first.model_path, name,
                                  first.images.size(), why));
-  return passed ? 0 : kGateFailed;
+  return passed ? 0 : static_cast<int>(ErrorKind::kGate);
 }
 
 }  // namespace

@@ -70,6 +70,8 @@ evaluation::Protocol PlanFlags::protocol() const {
   return protocol;
 }
 
+bool PlanFlags::is_part() const { return evaluation::Shard::parse(shard).count > 1; }
+
 nlohmann::json PlanFlags::config(const evaluation::Protocol& protocol) const {
   return {{"data", data.spec},
           {"split", data.split_file},
@@ -96,8 +98,7 @@ data::Dataset PlanFlags::images() const {
 }
 
 PlanFlags::Results PlanFlags::run(const evaluation::Protocol& protocol) const {
-  const auto part = evaluation::Shard::parse(shard);
-  if (part.count > 1 && store.empty()) {
+  if (is_part() && store.empty()) {
     fail_usage("--shard needs --store: the shards' results are to meet there");
   }
   parallel::configure_threads(threads);
@@ -108,8 +109,9 @@ PlanFlags::Results PlanFlags::run(const evaluation::Protocol& protocol) const {
     auto model = checkpoint::load_model(path);
     preprocessing.apply(model.scorer);
     evaluation::apply_preprocessing(protocol, model.scorer);
-    const auto plan = evaluation::fill(results_store, model, path, dataset, protocol,
-                                       {.shard = part, .watch = {}, .pictures = !store.empty()});
+    const auto plan =
+        evaluation::fill(results_store, model, path, dataset, protocol,
+                         {.shard = evaluation::Shard::parse(shard), .watch = {}, .pictures = !store.empty()});
     std::ranges::move(evaluation::collect(results_store, plan), std::back_inserter(results.evaluations));
     std::ranges::move(results_store.masking(plan.key()), std::back_inserter(results.masking));
   }

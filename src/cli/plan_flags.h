@@ -30,6 +30,8 @@ struct PlanFlags {
   void add(CLI::App& app, bool data_required);
   /// The protocol, a file of one, or the flags. Throws Error(kUsage) for a flag beside a protocol that would change it.
   [[nodiscard]] evaluation::Protocol protocol() const;
+  /// Whether --shard leaves images out. Throws Error(kUsage) for one that cannot be read.
+  [[nodiscard]] bool is_part() const;
   /// For the head of a JSON output.
   [[nodiscard]] nlohmann::json config(const evaluation::Protocol& protocol) const;
 

@@ -1,13 +1,11 @@
 #include "cli/common.h"
+#include "cli/stored_plans.h"
 
 #include "base/error.h"
 #include "base/file.h"
-#include "evaluation/result_store.h"
 #include "report/html_report.h"
 #include "report/report_document.h"
 #include "report/text_report.h"
-
-#include <algorithm>
 
 namespace steadyiqa::cli {
 namespace {
@@ -20,37 +18,16 @@ struct ReportFlags {
   std::int64_t seed = 1;
 };
 
-/// The plans of the one protocol and set that is asked for.
-std::vector<evaluation::StoredPlan> chosen_plans(evaluation::ResultStore& store, const std::string& protocol) {
-  auto plans = store.plans();
-  if (!protocol.empty()) {
-    std::erase_if(plans, [&](const auto& plan) {
-      return plan.protocol != protocol && !plan.protocol_digest.starts_with(protocol);
-    });
-  }
-  if (plans.empty()) {
-    fail_input("{}: no results{}", store.database().path().string(),
-               protocol.empty() ? "" : fmt::format(" of protocol '{}'", protocol));
-  }
-  const auto& first = plans.front();
-  if (std::ranges::any_of(plans, [&](const auto& plan) {
-        return plan.protocol_digest != first.protocol_digest || plan.image_set != first.image_set;
-      })) {
-    fail_usage("{}: holds results of several protocols or sets; choose with --protocol (steadyiqa results list)",
-               store.database().path().string());
-  }
-  return plans;
-}
-
 int run_report(const ReportFlags& flags) {
-  if (!std::filesystem::exists(flags.store)) {
-    fail_input("{}: no such result store", flags.store);
+  auto store = open_store(flags.store);
+  const auto tables = tables_of(store, flags.protocol);
+  if (tables.size() > 1) {
+    fail_usage("{}: holds results of several protocols or sets; choose with --protocol (steadyiqa results list)",
+               flags.store);
   }
-  evaluation::ResultStore store(flags.store, evaluation::Database::Mode::kReadOnly);
-  const auto plans = chosen_plans(store, flags.protocol);
   const auto extension = std::filesystem::path(flags.out).extension();
   auto document = report::report_document(
-      store, plans,
+      store, tables.front(),
       {.bootstrap = {.resamples = flags.resamples, .seed = static_cast<std::uint64_t>(flags.seed)},
        .pictures = extension == ".html"});
   document.update(output_head("report", {{"store", flags.store}, {"protocol", flags.protocol}}));

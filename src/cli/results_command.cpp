@@ -1,8 +1,7 @@
 #include "cli/common.h"
+#include "cli/stored_plans.h"
 
-#include "base/error.h"
 #include "base/file.h"
-#include "evaluation/result_store.h"
 #include "report/csv.h"
 #include "report/masking_table.h"
 #include "report/table.h"
@@ -13,7 +12,6 @@
 namespace steadyiqa::cli {
 namespace {
 
-using evaluation::Database;
 using evaluation::ResultStore;
 using evaluation::StoredPlan;
 
@@ -26,33 +24,17 @@ struct ResultsFlags {
   bool json = false;
 };
 
-ResultStore open_store(const ResultsFlags& flags) {
-  if (!std::filesystem::exists(flags.store)) {
-    fail_input("{}: no such result store", flags.store);
-  }
-  return ResultStore(flags.store, Database::Mode::kReadOnly);
-}
-
-/// Images that have every row of the plan.
-std::int64_t finished_images(const std::vector<evaluation::Evaluation>& evaluations) {
-  std::size_t least = evaluations.front().images.size();
-  for (const auto& e : evaluations) {
-    least = std::min(least, e.images.size());
-  }
-  return static_cast<std::int64_t>(least);
-}
-
 std::string plan_name(const StoredPlan& plan) { return plan.protocol.empty() ? "(flags)" : plan.protocol; }
 
 int run_list(const ResultsFlags& flags) {
-  auto store = open_store(flags);
+  auto store = open_store(flags.store);
   auto json = output_head("results list", {{"store", flags.store}});
   auto& rows = json["plans"] = nlohmann::json::array();
   std::string text;
   for (const auto& plan : store.plans()) {
     const auto evaluations = store.evaluations(plan);
     const auto& first = evaluations.front();
-    const auto done = finished_images(evaluations);
+    const auto done = first.images.size();  // each evaluation has the images that all of them have
     rows.push_back({{"protocol", plan.protocol},
                     {"protocol_digest", plan.protocol_digest},
                     {"model", first.model_path},
@@ -70,29 +52,6 @@ int run_list(const ResultsFlags& flags) {
   return 0;
 }
 
-/// The plans of one protocol on one set: what can stand in one table.
-std::vector<std::vector<StoredPlan>> tables_of(ResultStore& store, const std::string& protocol) {
-  std::vector<std::vector<StoredPlan>> tables;
-  for (auto& plan : store.plans()) {
-    if (!protocol.empty() && plan.protocol != protocol && !plan.protocol_digest.starts_with(protocol)) {
-      continue;
-    }
-    const auto same = std::ranges::find_if(tables, [&](const auto& table) {
-      return table.front().protocol_digest == plan.protocol_digest && table.front().image_set == plan.image_set;
-    });
-    if (same == tables.end()) {
-      tables.push_back({std::move(plan)});
-    } else {
-      same->push_back(std::move(plan));
-    }
-  }
-  if (tables.empty()) {
-    fail_input("{}: no results{}", store.database().path().string(),
-               protocol.empty() ? "" : fmt::format(" of protocol '{}'", protocol));
-  }
-  return tables;
-}
-
 std::vector<evaluation::Evaluation> evaluations_of(ResultStore& store, const std::vector<StoredPlan>& plans) {
   std::vector<evaluation::Evaluation> evaluations;
   for (const auto& plan : plans) {
@@ -102,7 +61,7 @@ std::vector<evaluation::Evaluation> evaluations_of(ResultStore& store, const std
 }
 
 int run_show(const ResultsFlags& flags) {
-  auto store = open_store(flags);
+  auto store = open_store(flags.store);
   auto json = output_head("results show", {{"store", flags.store}, {"protocol", flags.protocol}});
   auto& rows = json["evaluations"] = nlohmann::json::array();
   std::string text;
@@ -124,7 +83,7 @@ int run_show(const ResultsFlags& flags) {
 }
 
 int run_export(const ResultsFlags& flags) {
-  auto store = open_store(flags);
+  auto store = open_store(flags.store);
   std::string text;
   for (const auto& plans : tables_of(store, flags.protocol)) {
     const auto evaluations = evaluations_of(store, plans);

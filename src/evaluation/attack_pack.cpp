@@ -33,7 +33,7 @@ nlohmann::json to_json(const PackConfig& c) {
             {"unit", c.attack.unit},
             {"seed", c.seed},
             {"adaptive", c.adaptive},
-            {"judged", "after 8-bit rounding, fresh forward pass, eval mode"}}},
+            {"judged", kJudged}}},
           {"victim",
            {{"name", c.victim},
             {"sha256", c.victim_sha256},

@@ -6,6 +6,7 @@
 #include "base/seed.h"
 #include "data/loader.h"
 #include "models/network.h"
+#include "models/noise.h"
 #include "stats/median_smoothing.h"
 #include "stats/robustness.h"
 
@@ -19,16 +20,6 @@ namespace steadyiqa::evaluation {
 namespace {
 
 constexpr double kMedian = 50.0;  // percent
-
-torch::Tensor noise_like(const torch::Tensor& pixels, std::uint64_t seed) {
-  Rng rng(seed);
-  auto noise = torch::empty_like(pixels);
-  auto* values = noise.data_ptr<float>();
-  for (std::int64_t i = 0; i < noise.numel(); ++i) {
-    values[i] = static_cast<float>(rng.normal());
-  }
-  return noise;
-}
 
 }  // namespace
 
@@ -59,7 +50,7 @@ CertifiedScore certify(const models::Scorer& scorer, const torch::Tensor& pixels
     }
     const auto seed =
         derive_seed(static_cast<std::uint64_t>(options.seed), "certify", image, static_cast<std::uint64_t>(i));
-    const double raw = scorer.raw(clean + options.sigma * noise_like(clean, seed))[0].item<double>();
+    const double raw = scorer.raw(clean + options.sigma * models::noise_like(clean, 1.0, seed))[0].item<double>();
     if (!std::isfinite(raw)) {
       throw Error(ErrorKind::kNumeric, "certify: the model's score is not finite");
     }

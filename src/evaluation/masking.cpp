@@ -3,6 +3,7 @@
 #include "attacks/catalogue.h"
 #include "base/error.h"
 #include "evaluation/evaluate.h"
+#include "evaluation/result.h"
 #include "models/network.h"
 #include "scoring/score_set.h"
 #include "stats/robustness.h"
@@ -210,7 +211,7 @@ nlohmann::json to_json(const MaskingReport& report) {
   auto checks = nlohmann::json::array();
   for (const auto& check : report.checks) {
     checks.push_back({{"name", check.name},
-                      {"value", std::isfinite(check.value) ? nlohmann::json(check.value) : nlohmann::json(nullptr)},
+                      {"value", number_or_null(check.value)},
                       {check.at_least ? "at_least" : "at_most", check.required},
                       {"holds", check.holds()},
                       {"meaning", check.meaning}});

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/toml_file.h"
 #include "evaluation/protocol_files.h"
+#include "evaluation/result.h"
 
 #include <algorithm>
 #include <set>
@@ -82,14 +83,13 @@ nlohmann::json attack_document(const attacks::AttackOptions& options) {
 }
 
 void finish(Protocol& p) {
-  p.document = {
-      {"name", p.name},
-      {"about", p.about},
-      {"unknowns", p.unknowns},
-      {"preprocessing", p.preprocessing},
-      {"bounds_px", p.bounds},
-      {"masking", {{"images", p.masking_images}, {"eps_px", p.masking_epsilon}}},
-      {"judged", "after 8-bit rounding, fresh forward pass, eval mode, scores calibrated on the training set"}};
+  p.document = {{"name", p.name},
+                {"about", p.about},
+                {"unknowns", p.unknowns},
+                {"preprocessing", p.preprocessing},
+                {"bounds_px", p.bounds},
+                {"masking", {{"images", p.masking_images}, {"eps_px", p.masking_epsilon}}},
+                {"judged", fmt::format("{}, scores calibrated on the training set", kJudged)}};
   auto& list = p.document["attacks"] = nlohmann::json::array();
   std::set<std::string> assets;
   for (const auto& options : p.attacks) {
@@ -135,25 +135,25 @@ void add_attacks(const nlohmann::json& table, const std::string& where, Protocol
   }
 }
 
-/// Checks that the fields can be set, and what they become with all their defaults.
-nlohmann::json checked_preprocessing(const nlohmann::json& table, const std::string& where) {
-  models::InputPolicy input;
-  models::CropPolicy crops;
-  std::vector<std::string> known;
-  const auto note = [&](const auto& f) { known.push_back(f.name); };
-  std::ranges::for_each(models::input_policy_fields(), note);
-  std::ranges::for_each(models::crop_policy_fields(), note);
+/// Sets fields of either policy. Throws Error(kUsage) that begins with `where`.
+void set_preprocessing(models::InputPolicy& input, models::CropPolicy& crops, const nlohmann::json& table,
+                       const std::string& where) {
+  std::vector<std::string> of_crops;
+  for (const auto& f : models::crop_policy_fields()) {
+    of_crops.push_back(f.name);
+  }
+  auto known = of_crops;
+  for (const auto& f : models::input_policy_fields()) {
+    known.push_back(f.name);
+  }
   require_keys(table, known, where);
   for (const auto& [key, value] : table.items()) {
-    const auto is_field = [&key = key](const auto& f) { return f.name == key; };
-    if (std::ranges::any_of(models::crop_policy_fields(), is_field)) {
+    if (std::ranges::find(of_crops, key) != of_crops.end()) {
       options_from_json(crops, models::crop_policy_fields(), {{key, value}}, where);
     } else {
       options_from_json(input, models::input_policy_fields(), {{key, value}}, where);
     }
   }
-  models::check(crops);
-  return table;
 }
 
 }  // namespace
@@ -174,7 +174,11 @@ Protocol parse_protocol(const nlohmann::json& toml, const std::string& where) {
   p.unknowns = texts(toml, "unknowns", where);
   p.bounds = budgets(toml, where, "bounds");
   if (const auto table = toml.value("preprocessing", nlohmann::json::object()); !table.empty()) {
-    p.preprocessing = checked_preprocessing(table, where + " [preprocessing]");
+    models::InputPolicy input;
+    models::CropPolicy crops;
+    set_preprocessing(input, crops, table, where + " [preprocessing]");
+    models::check(crops);
+    p.preprocessing = table;
   }
   if (toml.contains("masking")) {
     const auto& table = toml.at("masking");
@@ -255,14 +259,7 @@ void supply_files(Protocol& protocol, const std::map<std::string, std::string>& 
 
 void apply_preprocessing(const Protocol& protocol, models::Scorer& scorer) {
   auto options = scorer.options();
-  for (const auto& [key, value] : protocol.preprocessing.items()) {
-    const auto is_field = [&key = key](const auto& f) { return f.name == key; };
-    if (std::ranges::any_of(models::crop_policy_fields(), is_field)) {
-      options_from_json(options.crops, models::crop_policy_fields(), {{key, value}}, protocol.name);
-    } else {
-      options_from_json(options.input, models::input_policy_fields(), {{key, value}}, protocol.name);
-    }
-  }
+  set_preprocessing(options.input, options.crops, protocol.preprocessing, protocol.name);
   scorer.set_options(std::move(options));
 }
 

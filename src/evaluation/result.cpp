@@ -8,6 +8,11 @@
 #include <span>
 
 namespace steadyiqa::evaluation {
+
+nlohmann::json number_or_null(double value) {
+  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
+}
+
 namespace {
 
 std::vector<double> column(const std::vector<ImageResult>& images,
@@ -34,31 +39,33 @@ Agreement agreement(std::span<const double> scores, std::span<const double> trut
           .mae = stats::mae(scores, truth)};
 }
 
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
-
 nlohmann::json to_json(const Agreement& a) {
-  return {{"srocc", number(a.srocc)}, {"plcc", number(a.plcc)}, {"plcc_logistic4", number(a.plcc_logistic)},
-          {"krocc", number(a.krocc)}, {"rmse", number(a.rmse)}, {"mae", number(a.mae)}};
+  return {{"srocc", number_or_null(a.srocc)},
+          {"plcc", number_or_null(a.plcc)},
+          {"plcc_logistic4", number_or_null(a.plcc_logistic)},
+          {"krocc", number_or_null(a.krocc)},
+          {"rmse", number_or_null(a.rmse)},
+          {"mae", number_or_null(a.mae)}};
 }
 
 nlohmann::json to_json(const AttackedMeasures& m) {
   return {{"with_mos", to_json(m.with_mos)},
           {"with_clean", to_json(m.with_clean)},
-          {"r_natural", number(m.robustness.natural)},
-          {"r_log10", number(m.robustness.log10)},
-          {"r_natural_uncalibrated", number(m.robustness_raw.natural)},
-          {"r_log10_uncalibrated", number(m.robustness_raw.log10)},
-          {"change_mean", number(m.change.mean_absolute)},
-          {"change_median", number(m.change.median_absolute)},
-          {"change_p95", number(m.change.p95_absolute)},
-          {"change_signed_mean", number(m.change.mean_signed)},
-          {"change_share_of_spread", number(m.change.share_of_spread)},
-          {"psnr_mean_db", number(m.mean_psnr)},
-          {"ssim_mean", number(m.mean_ssim)},
-          {"linf_max_levels", number(m.max_linf_levels)},
-          {"model_calls_mean", number(m.mean_model_calls)},
+          {"r_natural", number_or_null(m.robustness.natural)},
+          {"r_log10", number_or_null(m.robustness.log10)},
+          {"r_natural_uncalibrated", number_or_null(m.robustness_raw.natural)},
+          {"r_log10_uncalibrated", number_or_null(m.robustness_raw.log10)},
+          {"change_mean", number_or_null(m.change.mean_absolute)},
+          {"change_median", number_or_null(m.change.median_absolute)},
+          {"change_p95", number_or_null(m.change.p95_absolute)},
+          {"change_signed_mean", number_or_null(m.change.mean_signed)},
+          {"change_share_of_spread", number_or_null(m.change.share_of_spread)},
+          {"psnr_mean_db", number_or_null(m.mean_psnr)},
+          {"ssim_mean", number_or_null(m.mean_ssim)},
+          {"linf_max_levels", number_or_null(m.max_linf_levels)},
+          {"model_calls_mean", number_or_null(m.mean_model_calls)},
           {"own_training_images", m.own_training_images},
-          {"rho_mean", number(m.mean_rho)}};
+          {"rho_mean", number_or_null(m.mean_rho)}};
 }
 
 /// The numbers of an image's row by their JSON names.
@@ -122,7 +129,7 @@ nlohmann::json to_json(const ImageResult& image, bool attacked) {
   nlohmann::json json = {{"image", image.name}};
   for (const auto& f : kNumbers) {
     if (attacked || !f.attacked) {
-      json[f.key] = number(image.*f.member);
+      json[f.key] = number_or_null(image.*f.member);
     }
   }
   if (attacked) {
@@ -176,18 +183,17 @@ nlohmann::json to_json(const Evaluation& e, bool images) {
                            {"expected_images", e.expected_images}}},
                          {"protocol", {{"name", e.protocol}, {"digest", e.protocol_digest}}},
                          {"clean", to_json(e.clean)},
-                         {"spread", number(e.spread)},
-                         {"spread_uncalibrated", number(e.spread_raw)},
-                         {"grad_l1_px_mean", number(e.mean_gradient_l1)},
+                         {"spread", number_or_null(e.spread)},
+                         {"spread_uncalibrated", number_or_null(e.spread_raw)},
+                         {"grad_l1_px_mean", number_or_null(e.mean_gradient_l1)},
                          {"scale", "scores calibrated to 0-100 MOS on the training set, higher is better"},
                          {"precision", "float32"},
                          {"device", "cpu"}};
   if (e.attack) {
-    json["attack"] = {
-        {"name", e.attack->name},           {"eps_px", e.attack->epsilon},
-        {"eps_levels", e.attack->levels},   {"parameters", e.attack->parameters},
-        {"direction", e.attack->direction}, {"unit", e.attack->unit},
-        {"adaptive", e.adaptive},           {"judged", "after 8-bit rounding, fresh forward pass, eval mode"}};
+    json["attack"] = {{"name", e.attack->name},           {"eps_px", e.attack->epsilon},
+                      {"eps_levels", e.attack->levels},   {"parameters", e.attack->parameters},
+                      {"direction", e.attack->direction}, {"unit", e.attack->unit},
+                      {"adaptive", e.adaptive},           {"judged", kJudged}};
     json["attacked"] = to_json(*e.attacked);
     if (e.seconds_per_image) {
       json["attack"]["seconds_per_image"] = *e.seconds_per_image;

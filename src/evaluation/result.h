@@ -101,6 +101,12 @@ struct Evaluation {
   std::optional<AttackedMeasures> attacked;
 };
 
+/// How every attack is judged, as outputs say it.
+inline constexpr const char* kJudged = "after 8-bit rounding, fresh forward pass, eval mode";
+
+/// NaN and infinity as null.
+[[nodiscard]] nlohmann::json number_or_null(double value);
+
 /// Fewer have no measures: the logistic fit needs four.
 inline constexpr std::size_t kFewestImages = 4;
 

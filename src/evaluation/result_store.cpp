@@ -6,9 +6,8 @@
 #include "evaluation/store_schema.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
-#include <cmath>
+#include <cstdio>
 
 namespace steadyiqa::evaluation {
 namespace {
@@ -226,23 +225,19 @@ void ResultStore::become_worker() {
   db_.query("INSERT INTO worker DEFAULT VALUES", {});
   worker_ = db_.last_row();
   const auto path = db_.path().string() + "-workers";
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0) {
+  lock_.reset(std::fopen(path.c_str(), "a+e"));  // to write, made if need be, closed in a program that this one starts
+  if (!lock_) {
     fail_input("{}: cannot be opened", path);
   }
-  lock_ = std::shared_ptr<int>(new int(descriptor), [](const int* open) {
-    ::close(*open);
-    delete open;
-  });
   auto lock = byte_lock(worker_);
-  if (::fcntl(descriptor, F_OFD_SETLK, &lock) != 0) {
+  if (::fcntl(::fileno(lock_.get()), F_OFD_SETLK, &lock) != 0) {
     fail_input("{}: cannot be locked", path);
   }
 }
 
 bool ResultStore::is_alive(std::int64_t worker) const {
   auto lock = byte_lock(worker);
-  return ::fcntl(*lock_, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  return ::fcntl(::fileno(lock_.get()), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 bool ResultStore::claim(const std::string& model, const std::string& image) {

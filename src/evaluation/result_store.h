@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -125,8 +126,11 @@ class ResultStore {
 
  private:
   Database db_;
-  std::int64_t worker_ = 0;    ///< this process in the table of workers; 0 before its first claim
-  std::shared_ptr<int> lock_;  ///< descriptor of the file whose byte `worker_` is locked while this process lives
+  std::int64_t worker_ = 0;  ///< this process in the table of workers; 0 before its first claim
+  struct CloseLock {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::unique_ptr<std::FILE, CloseLock> lock_;  ///< the file whose byte `worker_` is locked while this process lives
 
   void create_or_check();
   void prune_pictures();

@@ -1,4 +1,5 @@
 // The half of the result store that makes evaluations from rows, and joins stores.
+#include "attacks/problem.h"
 #include "base/error.h"
 #include "evaluation/result_store.h"
 #include "evaluation/store_schema.h"
@@ -23,7 +24,7 @@ StoredAttack attack_from(const SqlRow& row) {
   attack.adaptive = row.text(4);
   attack.context = row.text(5);
   d.epsilon = row.real(6);
-  d.levels = static_cast<int>(std::floor(d.epsilon * 255.0 + 1e-4));
+  d.levels = attacks::budget_levels(d.epsilon);
   attack.seed = row.integer(7);
   return attack;
 }

@@ -31,8 +31,6 @@ int bind(sqlite3_stmt* statement, int place, const SqlValue& value) {
 
 int SqlRow::size() const { return sqlite3_column_count(statement_); }
 
-std::string SqlRow::column_name(int column) const { return sqlite3_column_name(statement_, column); }
-
 SqlValue SqlRow::value(int column) const {
   switch (sqlite3_column_type(statement_, column)) {
     case SQLITE_INTEGER:
@@ -120,8 +118,6 @@ SqlValue Database::first(std::string_view sql, const std::vector<SqlValue>& para
   });
   return value;
 }
-
-std::int64_t Database::changes() const { return sqlite3_changes64(handle_.get()); }
 
 std::int64_t Database::last_row() const { return sqlite3_last_insert_rowid(handle_.get()); }
 

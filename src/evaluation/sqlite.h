@@ -23,7 +23,6 @@ class SqlRow {
  public:
   explicit SqlRow(sqlite3_stmt* statement) : statement_(statement) {}
   [[nodiscard]] int size() const;
-  [[nodiscard]] std::string column_name(int column) const;
   [[nodiscard]] SqlValue value(int column) const;
   [[nodiscard]] std::int64_t integer(int column) const;
   [[nodiscard]] double real(int column) const;  ///< NaN for NULL
@@ -47,8 +46,6 @@ class Database {
              const std::function<void(const SqlRow&)>& visit = {});
   /// The first column of the first row, NULL where there is none.
   [[nodiscard]] SqlValue first(std::string_view sql, const std::vector<SqlValue>& parameters = {});
-  /// Rows that the last statement changed.
-  [[nodiscard]] std::int64_t changes() const;
   /// Of the last row that was inserted.
   [[nodiscard]] std::int64_t last_row() const;
   /// All or nothing: rolls back when `work` throws.

@@ -6,14 +6,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
+#include <numeric>
 
 namespace steadyiqa::evaluation {
 namespace {
 
 using List = std::span<const double>;
-
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
 
 /// The three lists that every measure is of.
 struct Columns {
@@ -35,48 +35,57 @@ struct Columns {
   }
 };
 
-double apply(const MeasureInfo& measure, const Columns& c) {
+struct Measure {
+  const char* name;
+  bool attacked;   ///< needs an attack
+  bool needs_mos;  ///< of every image
+  double (*of)(List mos, List clean, List attacked);
+};
+constexpr Measure kMeasures[] = {
+    {"srocc_clean", false, true, [](List mos, List s, List) { return stats::srocc(s, mos); }},
+    {"plcc_clean", false, true, [](List mos, List s, List) { return stats::plcc(s, mos); }},
+    {"srocc_attacked", true, true, [](List mos, List, List a) { return stats::srocc(a, mos); }},
+    {"plcc_attacked", true, true, [](List mos, List, List a) { return stats::plcc(a, mos); }},
+    {"change_mean", true, false, [](List, List s, List a) { return stats::score_change(s, a).mean_absolute; }},
+    {"change_share_of_spread", true, false,
+     [](List, List s, List a) { return stats::score_change(s, a).share_of_spread; }},
+    {"r_natural", true, false, [](List, List s, List a) { return stats::robustness_r(s, a).natural; }},
+};
+
+using Picks = std::span<const std::size_t>;
+
+double apply(const Measure& measure, const Columns& all, Picks picks) {
+  const Columns c(all, picks);
   const bool rated = std::ranges::all_of(c.mos, [](double value) { return std::isfinite(value); });
-  const bool needs_mos = measure.name.starts_with("srocc") || measure.name.starts_with("plcc");
-  return needs_mos && !rated ? std::nan("") : measure.of(c.mos, c.clean, c.attacked);
+  return measure.needs_mos && !rated ? std::nan("") : measure.of(c.mos, c.clean, c.attacked);
+}
+
+/// Every measure there is, of all items and with its interval.
+std::vector<Estimate> estimate_each(std::size_t items, bool attacked,
+                                    const std::function<double(const Measure&, Picks)>& value,
+                                    const stats::BootstrapOptions& options) {
+  std::vector<std::size_t> all(items);
+  std::iota(all.begin(), all.end(), 0);
+  std::vector<Estimate> list;
+  for (const auto& measure : kMeasures) {
+    if (!measure.attacked || attacked) {
+      list.push_back({measure.name, value(measure, all),
+                      stats::bootstrap(
+                          items, [&](Picks picks) { return value(measure, picks); }, options)});
+    }
+  }
+  return list;
 }
 
 constexpr double kViolation = 1e-3;  // float32 noise of a sum over a million pixels stays below
 
 }  // namespace
 
-std::span<const MeasureInfo> interval_measures() {
-  static const std::vector<MeasureInfo> kMeasures = {
-      {"srocc_clean", "SROCC to MOS, clean", true, false, [](List mos, List s, List) { return stats::srocc(s, mos); }},
-      {"plcc_clean", "PLCC to MOS, clean", true, false, [](List mos, List s, List) { return stats::plcc(s, mos); }},
-      {"srocc_attacked", "SROCC to MOS under attack", true, true,
-       [](List mos, List, List a) { return stats::srocc(a, mos); }},
-      {"plcc_attacked", "PLCC to MOS under attack", true, true,
-       [](List mos, List, List a) { return stats::plcc(a, mos); }},
-      {"change_mean", "mean score change, points", false, true,
-       [](List, List s, List a) { return stats::score_change(s, a).mean_absolute; }},
-      {"change_share_of_spread", "mean score change / spread", false, true,
-       [](List, List s, List a) { return stats::score_change(s, a).share_of_spread; }},
-      {"r_natural", "R, natural logarithm", true, true,
-       [](List, List s, List a) { return stats::robustness_r(s, a).natural; }},
-  };
-  return kMeasures;
-}
-
 std::vector<Estimate> estimates(const Evaluation& evaluation, const stats::BootstrapOptions& options) {
   const Columns all(evaluation);
-  std::vector<Estimate> list;
-  for (const auto& measure : interval_measures()) {
-    if (measure.attacked && !evaluation.attack) {
-      continue;
-    }
-    list.push_back(
-        {measure.name, apply(measure, all),
-         stats::bootstrap(
-             all.clean.size(), [&](std::span<const std::size_t> picks) { return apply(measure, Columns(all, picks)); },
-             options)});
-  }
-  return list;
+  return estimate_each(
+      all.clean.size(), evaluation.attack.has_value(),
+      [&](const Measure& measure, Picks picks) { return apply(measure, all, picks); }, options);
 }
 
 std::vector<Estimate> differences(const Evaluation& base, const Evaluation& other,
@@ -87,20 +96,10 @@ std::vector<Estimate> differences(const Evaluation& base, const Evaluation& othe
   }
   const Columns first(base);
   const Columns second(other);
-  std::vector<Estimate> list;
-  for (const auto& measure : interval_measures()) {
-    if (measure.attacked && !(base.attack && other.attack)) {
-      continue;
-    }
-    list.push_back({measure.name, apply(measure, second) - apply(measure, first),
-                    stats::bootstrap(
-                        first.clean.size(),
-                        [&](std::span<const std::size_t> picks) {
-                          return apply(measure, Columns(second, picks)) - apply(measure, Columns(first, picks));
-                        },
-                        options)});
-  }
-  return list;
+  return estimate_each(
+      first.clean.size(), base.attack && other.attack,
+      [&](const Measure& measure, Picks picks) { return apply(measure, second, picks) - apply(measure, first, picks); },
+      options);
 }
 
 DistributionChange distribution_change(const Evaluation& evaluation) {
@@ -188,39 +187,41 @@ std::vector<TheoryAtBudget> theory(ResultStore& store, const StoredPlan& plan) {
 nlohmann::json to_json(std::span<const Estimate> estimates) {
   nlohmann::json json = nlohmann::json::object();
   for (const auto& e : estimates) {
-    json[e.name] = {{"value", number(e.value)}, {"low", number(e.interval.low)}, {"high", number(e.interval.high)}};
+    json[e.name] = {{"value", number_or_null(e.value)},
+                    {"low", number_or_null(e.interval.low)},
+                    {"high", number_or_null(e.interval.high)}};
   }
   return json;
 }
 
 nlohmann::json to_json(const DistributionChange& change) {
-  return {{"msu_absolute_gain", number(change.gains.absolute)},
-          {"msu_relative_gain", number(change.gains.relative)},
-          {"wasserstein_points", number(change.wasserstein)},
-          {"energy_distance", number(change.energy)}};
+  return {{"msu_absolute_gain", number_or_null(change.gains.absolute)},
+          {"msu_relative_gain", number_or_null(change.gains.relative)},
+          {"wasserstein_points", number_or_null(change.wasserstein)},
+          {"energy_distance", number_or_null(change.energy)}};
 }
 
 nlohmann::json to_json(const Curve& curve) {
   auto points = nlohmann::json::array();
   for (std::size_t i = 0; i < curve.epsilon.size(); ++i) {
     points.push_back({{"eps_px", curve.epsilon[i]},
-                      {"srocc_attacked", number(curve.srocc[i])},
-                      {"change_mean", number(curve.change[i])},
-                      {"change_share_of_spread", number(curve.share[i])}});
+                      {"srocc_attacked", number_or_null(curve.srocc[i])},
+                      {"change_mean", number_or_null(curve.change[i])},
+                      {"change_share_of_spread", number_or_null(curve.share[i])}});
   }
-  return {{"attack", curve.attack}, {"points", points}, {"integral_score", number(curve.integral_score)}};
+  return {{"attack", curve.attack}, {"points", points}, {"integral_score", number_or_null(curve.integral_score)}};
 }
 
 nlohmann::json to_json(const TheoryAtBudget& t) {
   return {{"eps_px", t.epsilon},
           {"kind", "first_order"},
           {"images", t.images},
-          {"pearson", number(t.pearson)},
-          {"spearman", number(t.spearman)},
-          {"slope", number(t.slope)},
-          {"violation_rate", number(t.violation_rate)},
-          {"score_change_bound_mean", number(t.mean_bound)},
-          {"change_mean", number(t.mean_change)}};
+          {"pearson", number_or_null(t.pearson)},
+          {"spearman", number_or_null(t.spearman)},
+          {"slope", number_or_null(t.slope)},
+          {"violation_rate", number_or_null(t.violation_rate)},
+          {"score_change_bound_mean", number_or_null(t.mean_bound)},
+          {"change_mean", number_or_null(t.mean_change)}};
 }
 
 }  // namespace steadyiqa::evaluation

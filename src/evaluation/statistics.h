@@ -15,18 +15,8 @@
 
 namespace steadyiqa::evaluation {
 
-/// A measure of one evaluation that gets an interval; docs/evaluation.md lists them.
-struct MeasureInfo {
-  std::string name;
-  std::string label;
-  bool higher_is_better = true;
-  bool attacked = true;  ///< needs an attack
-  double (*of)(std::span<const double> mos, std::span<const double> clean, std::span<const double> attacked);
-};
-/// On calibrated scores: srocc_clean, plcc_clean, srocc_attacked, plcc_attacked, change_mean, change_share_of_spread,
-/// r_natural.
-[[nodiscard]] std::span<const MeasureInfo> interval_measures();
-
+/// A measure on calibrated scores: srocc_clean, plcc_clean, srocc_attacked, plcc_attacked, change_mean,
+/// change_share_of_spread or r_natural.
 struct Estimate {
   std::string name;
   double value = 0;

@@ -6,6 +6,7 @@
 #include "base/seed.h"
 #include "image/filters.h"
 #include "models/eight_bit.h"
+#include "models/noise.h"
 
 #include <torch/torch.h>
 
@@ -80,16 +81,6 @@ torch::Tensor blurred(const torch::Tensor& pixels, std::int64_t kernel) {
 torch::Tensor with_fewer_bits(const torch::Tensor& pixels, std::int64_t bits) {
   const double top = std::exp2(static_cast<double>(bits)) - 1;
   return (pixels.detach().clamp(0, 1) * top).round() / top;
-}
-
-torch::Tensor noise_like(const torch::Tensor& pixels, double sigma, std::uint64_t seed) {
-  auto noise = torch::empty(pixels.sizes(), torch::kFloat32);
-  auto* values = noise.data_ptr<float>();
-  Rng rng(seed);
-  for (std::int64_t i = 0; i < noise.numel(); ++i) {
-    values[i] = static_cast<float>(sigma * rng.normal());
-  }
-  return noise.to(pixels.options());
 }
 
 torch::Tensor after(const Purifier& step, const torch::Tensor& pixels, std::uint64_t seed) {

@@ -22,8 +22,6 @@ using evaluation::ResultStore;
 using evaluation::StoredPlan;
 using nlohmann::json;
 
-json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
-
 /// A model's part of the store.
 struct Model {
   const StoredPlan* plan = nullptr;
@@ -101,7 +99,8 @@ json images_json(const std::vector<Model>& models) {
       }
       scores.push_back({{"score", image.clean}, {"grad_l1_px", image.gradient_l1}, {"attacked", attacked}});
     }
-    list.push_back({{"name", first.images[i].name}, {"mos", number(first.images[i].mos)}, {"scores", scores}});
+    list.push_back(
+        {{"name", first.images[i].name}, {"mos", evaluation::number_or_null(first.images[i].mos)}, {"scores", scores}});
   }
   return list;
 }
@@ -141,7 +140,7 @@ json pictures_json(ResultStore& store, const std::vector<Model>& models) {
                      {"attack", a},
                      {"score", row->clean},
                      {"attacked_score", row->attacked},
-                     {"mos", number(row->mos)}});
+                     {"mos", evaluation::number_or_null(row->mos)}});
         list.push_back(std::move(item));
         break;  // the worst of each attack and budget
       }
@@ -219,7 +218,7 @@ json report_document(ResultStore& store, std::span<const StoredPlan> plans, cons
                      {"digest", plan.image_set},
                      {"images", first.images.size()},
                      {"expected_images", first.expected_images}}},
-                   {"judged", "after 8-bit rounding, fresh forward pass, eval mode"},
+                   {"judged", evaluation::kJudged},
                    {"device", "cpu"},
                    {"precision", "float32"},
                    {"bootstrap",

@@ -66,9 +66,8 @@ std::string of_difference(const json& model, const json& first) {
   }
   const auto count = model.at("attacks").size();
   return fmt::format(
-      "{} keeps a higher SROCC to MOS than {} in {} of {} attacks and budgets, a lower one in {}; in the rest the "
-      "paired "
-      "95 % interval holds 0.",
+      "{} keeps a higher SROCC to MOS than {} in {} of {} attacks and budgets, a lower one in {}; in the rest "
+      "the paired 95 % interval holds 0.",
       model.at("label").get<std::string>(), first.at("label").get<std::string>(), better, count, worse);
 }
 

@@ -21,11 +21,6 @@ using ::steadyiqa::testing::tiny_scorer;
 
 class Evaluate : public ::steadyiqa::testing::TempFolder {
  protected:
-  static data::Dataset some_images(std::size_t count) {
-    auto dataset = tiny_files().dataset();
-    dataset.samples.resize(count);
-    return dataset;
-  }
   /// Calibrated so that the first image has 50 points.
   static checkpoint::LoadedModel model(double slope = 20.0) {
     checkpoint::LoadedModel loaded{tiny_scorer(10.0), {}, "0123"};
@@ -37,7 +32,7 @@ class Evaluate : public ::steadyiqa::testing::TempFolder {
 
 TEST_F(Evaluate, CleanScoresAreTheScorersOwn) {
   const auto loaded = model();
-  const auto dataset = some_images(5);
+  const auto dataset = tiny_files().first(5);
   const auto evaluations = evaluate(loaded, "m.safetensors", dataset, {fgsm()});
   ASSERT_EQ(evaluations.size(), 1U);
   const auto& e = evaluations[0];
@@ -62,7 +57,7 @@ TEST_F(Evaluate, JudgesTheAttackedImageThatItHandsOut) {
   std::vector<double> raw;
   std::vector<double> psnr;
   const auto evaluations = evaluate(
-      loaded, "m", some_images(4), {fgsm(), {.attack = {"ifgsm", {{"steps", 3}}}, .epsilon = 0.005}},
+      loaded, "m", tiny_files().first(4), {fgsm(), {.attack = {"ifgsm", {{"steps", 3}}}, .epsilon = 0.005}},
       [&](std::size_t image, std::size_t attack, const torch::Tensor& clean, const attacks::AttackResult& result) {
         EXPECT_EQ(image * 2 + attack, calls++);
         EXPECT_TRUE(torch::equal(clean, tiny_images(image + 1)[image]));
@@ -88,7 +83,7 @@ TEST_F(Evaluate, JudgesTheAttackedImageThatItHandsOut) {
 TEST_F(Evaluate, GradientNormIsInPixelUnitsOfTheCalibratedScore) {
   // The derivative of the score along the gradient's sign is the l1 norm: a central difference in pixels must show it.
   const auto loaded = model(-20.0);
-  const auto evaluations = evaluate(loaded, "m", some_images(4), {});
+  const auto evaluations = evaluate(loaded, "m", tiny_files().first(4), {});
   const auto images = tiny_images(2);
   for (std::size_t i = 0; i < images.size(); ++i) {
     const auto gradient =
@@ -105,7 +100,7 @@ TEST_F(Evaluate, GradientNormIsInPixelUnitsOfTheCalibratedScore) {
 TEST_F(Evaluate, WithoutAttacksThereIsOneCleanEvaluation) {
   auto loaded = model();
   loaded.scorer.set_scale({});  // clean scores need no calibration
-  const auto evaluations = evaluate(loaded, "m", some_images(4), {});
+  const auto evaluations = evaluate(loaded, "m", tiny_files().first(4), {});
   ASSERT_EQ(evaluations.size(), 1U);
   EXPECT_FALSE(evaluations[0].attack);
   EXPECT_FALSE(evaluations[0].attacked);
@@ -115,13 +110,14 @@ TEST_F(Evaluate, WithoutAttacksThereIsOneCleanEvaluation) {
 TEST_F(Evaluate, MidNeedsACalibratedModel) {
   auto loaded = model();
   loaded.scorer.set_scale({});
-  const auto message = error_message(
-      ErrorKind::kInput, [&] { static_cast<void>(evaluate(loaded, "m.safetensors", some_images(4), {fgsm()})); });
+  const auto message = error_message(ErrorKind::kInput, [&] {
+    static_cast<void>(evaluate(loaded, "m.safetensors", tiny_files().first(4), {fgsm()}));
+  });
   EXPECT_NE(message.find("m.safetensors"), std::string::npos) << message;
   EXPECT_NE(message.find("mid"), std::string::npos) << message;
   auto raw = fgsm();
   raw.direction = attacks::Direction::kMidRaw;
-  EXPECT_EQ(evaluate(loaded, "m", some_images(4), {raw}).size(), 1U);
+  EXPECT_EQ(evaluate(loaded, "m", tiny_files().first(4), {raw}).size(), 1U);
 }
 
 TEST_F(Evaluate, AShrunkenScaleGainsRobustnessOnRawScoresOnly) {
@@ -137,8 +133,8 @@ TEST_F(Evaluate, AShrunkenScaleGainsRobustnessOnRawScoresOnly) {
   auto scale = plain.scorer.options().scale;
   scale.calibration.slope *= kShrink;
   shrunken.scorer.set_scale(scale);
-  const auto a = evaluate(plain, "plain", some_images(6), {fgsm()})[0];
-  const auto b = evaluate(shrunken, "shrunken", some_images(6), {fgsm()})[0];
+  const auto a = evaluate(plain, "plain", tiny_files().first(6), {fgsm()})[0];
+  const auto b = evaluate(shrunken, "shrunken", tiny_files().first(6), {fgsm()})[0];
   EXPECT_NEAR(b.attacked->robustness.natural, a.attacked->robustness.natural, 1e-9);
   EXPECT_NEAR(b.attacked->change.share_of_spread, a.attacked->change.share_of_spread, 1e-9);
   EXPECT_NEAR(b.mean_gradient_l1, a.mean_gradient_l1, 1e-6 * a.mean_gradient_l1);
@@ -151,7 +147,7 @@ TEST_F(Evaluate, AModelWithoutGradientIsMeasuredNotRefused) {
   auto loaded = model();
   testing::make_constant(loaded.scorer.network());
   loaded.scorer.set_scale({"constant", {0, 47}, true});  // what calibration makes of such a model
-  const auto e = evaluate(loaded, "m", some_images(4), {fgsm()})[0];
+  const auto e = evaluate(loaded, "m", tiny_files().first(4), {fgsm()})[0];
   EXPECT_TRUE(std::isnan(e.clean.srocc));
   EXPECT_TRUE(std::isnan(e.attacked->mean_psnr));
   EXPECT_EQ(e.attacked->change.mean_absolute, 0);
@@ -159,7 +155,7 @@ TEST_F(Evaluate, AModelWithoutGradientIsMeasuredNotRefused) {
 }
 
 TEST_F(Evaluate, TakesImagesTooSmallForSsim) {
-  auto dataset = some_images(4);
+  auto dataset = tiny_files().first(4);
   dataset.samples[1].path = folder() / "small.png";
   image::write_png(dataset.samples[1].path, testing::tiny_image(9, 20));
   const auto e = evaluate(model(), "m", dataset, {fgsm()})[0];
@@ -177,7 +173,7 @@ TEST_F(Evaluate, TellsImagesThatTheSourceWasTrainedOn) {
   const attacks::AttackOptions transfer = {.attack = {"transfer", {{"source", source}, {"attack", "fgsm"}}},
                                            .epsilon = 2.0 / 255.0};
   ::testing::internal::CaptureStderr();
-  const auto evaluations = evaluate(loaded, "m", some_images(4), {transfer, fgsm()});
+  const auto evaluations = evaluate(loaded, "m", tiny_files().first(4), {transfer, fgsm()});
   const auto err = ::testing::internal::GetCapturedStderr();
   EXPECT_NE(err.find("1 of the 4 attacked images"), std::string::npos) << err;
   EXPECT_EQ(evaluations[0].attacked->own_training_images, 1);
@@ -192,7 +188,7 @@ TEST_F(Evaluate, TellsImagesThatTheSourceWasTrainedOn) {
 TEST_F(Evaluate, TheAuthorsCropProtocolHasOneResultForAnImage) {
   auto crops = fgsm();
   crops.unit = attacks::Unit::kCrop;
-  const auto e = evaluate(model(), "m", some_images(4), {crops})[0];
+  const auto e = evaluate(model(), "m", tiny_files().first(4), {crops})[0];
   for (const auto& image : e.images) {
     EXPECT_NE(image.attacked, image.clean);
     EXPECT_GT(image.psnr, 40);  // two levels of 255 give at least 42 dB
@@ -202,7 +198,7 @@ TEST_F(Evaluate, TheAuthorsCropProtocolHasOneResultForAnImage) {
 }
 
 TEST_F(Evaluate, AnImageThatCannotBeReadIsAnErrorThatNamesIt) {
-  auto dataset = some_images(4);
+  auto dataset = tiny_files().first(4);
   dataset.samples[2].path = folder() / "absent.png";
   const auto message =
       error_message(ErrorKind::kInput, [&] { static_cast<void>(evaluate(model(), "m", dataset, {fgsm()})); });

@@ -25,9 +25,7 @@ MaskingReport report_of(const std::vector<std::string>& purification) {
   options.scale = {"test", {20, 50}, true};
   options.purification = models::parse_purification(purification);
   model.scorer.set_options(options);
-  auto dataset = tiny_files().dataset();
-  dataset.samples.resize(2);
-  return masking_report(model, "m", dataset, {.queries = 4, .steps = 2});
+  return masking_report(model, "m", tiny_files().first(2), {.queries = 4, .steps = 2});
 }
 
 /// nullptr where there is none of that name.

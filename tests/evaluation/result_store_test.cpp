@@ -22,11 +22,6 @@ using ::steadyiqa::testing::tiny_scorer;
 
 class Store : public ::steadyiqa::testing::TempFolder {
  protected:
-  static data::Dataset some_images(std::size_t count) {
-    auto dataset = tiny_files().dataset();
-    dataset.samples.resize(count);
-    return dataset;
-  }
   static checkpoint::LoadedModel model(double slope = 20.0) {
     checkpoint::LoadedModel loaded{tiny_scorer(10.0), {}, "0123"};
     loaded.scorer.set_scale({"test", {slope, 30.0}, true});
@@ -43,7 +38,7 @@ class Store : public ::steadyiqa::testing::TempFolder {
   }
   static StoredPlan fill_here(ResultStore& store, std::size_t images, const FillOptions& options = {}) {
     const auto loaded = model();
-    return fill(store, loaded, "m.safetensors", some_images(images), protocol(), options);
+    return fill(store, loaded, "m.safetensors", tiny_files().first(images), protocol(), options);
   }
   /// Every row that is a result, as text.
   static std::string rows_of(ResultStore& store) {
@@ -67,7 +62,7 @@ TEST_F(Store, GivesBackWhatEvaluateFinds) {
   const auto plan = fill_here(store, 6);
   ResultStore again(file(), Database::Mode::kReadOnly);
   const auto loaded = model();
-  const auto direct = evaluate(loaded, "m.safetensors", some_images(6), protocol().attacks);
+  const auto direct = evaluate(loaded, "m.safetensors", tiny_files().first(6), protocol().attacks);
   const auto stored = again.evaluations(plan);
   ASSERT_EQ(stored.size(), direct.size());
   for (std::size_t a = 0; a < stored.size(); ++a) {
@@ -215,7 +210,7 @@ TEST_F(Store, OtherPreprocessingIsAnotherModel) {
   auto options = loaded.scorer.options();
   options.crops.count = 1;
   loaded.scorer.set_options(options);
-  fill(store, loaded, "m.safetensors", some_images(4), protocol());
+  fill(store, loaded, "m.safetensors", tiny_files().first(4), protocol());
   EXPECT_EQ(store.plans().size(), 2U);
 }
 

@@ -35,6 +35,12 @@ class TinyFiles {
   [[nodiscard]] std::filesystem::path manifest() const { return folder_ / "manifest.csv"; }
   /// 24 images, sets train, val and test.
   [[nodiscard]] const data::Dataset& dataset() const { return dataset_; }
+  /// The first of them.
+  [[nodiscard]] data::Dataset first(std::size_t count) const {
+    auto some = dataset_;
+    some.samples.resize(count);
+    return some;
+  }
 
  private:
   std::filesystem::path folder_;

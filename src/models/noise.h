@@ -1,0 +1,13 @@
+// Normal noise that a seed alone decides, whatever draws random numbers elsewhere.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+
+namespace steadyiqa::models {
+
+/// sigma * N(0,1) in the shape, type and device of the pixels.
+[[nodiscard]] torch::Tensor noise_like(const torch::Tensor& pixels, double sigma, std::uint64_t seed);
+
+}  // namespace steadyiqa::models
