@@ -27,7 +27,9 @@ function(steadyiqa_use_torch TARGET)
   target_precompile_headers(${TARGET} REUSE_FROM steadyiqa_torch_pch)
 endfunction()
 
-# steadyiqa_test(FOLDER [TORCH] [MODULES ...]): every *_test.cpp in tests/FOLDER as one program, its cases known to ctest.
+# steadyiqa_test(FOLDER [TORCH] [MODULES ...]): every *_test.cpp in tests/FOLDER as one program, run by ctest in four parts
+# FOLDER.1 to FOLDER.4 that share its cases (GoogleTest's sharding): in a process of its own each case would spend most of
+# its time loading libtorch. One case: build/release/bin/FOLDER_tests --gtest_filter=Suite.Case
 # OpenBLAS picks its kernels by CPU, and golden values of finite differences hold the rounding of those they were made with:
 # tests run on Haswell's (AVX2) wherever they run.
 # Labels: "unit"; a test that needs the development data skips itself with a reason where it is absent.
@@ -46,6 +48,11 @@ function(steadyiqa_test FOLDER)
   if(ARG_TORCH)
     steadyiqa_use_torch(${FOLDER}_tests)
   endif()
-  gtest_discover_tests(${FOLDER}_tests TEST_PREFIX ${FOLDER}. PROPERTIES LABELS unit TIMEOUT 300
-    ENVIRONMENT OPENBLAS_CORETYPE=Haswell DISCOVERY_TIMEOUT 60)
+  set(PARTS 4)
+  foreach(PART RANGE 1 ${PARTS})
+    math(EXPR INDEX "${PART} - 1")
+    add_test(NAME ${FOLDER}.${PART} COMMAND ${FOLDER}_tests --gtest_brief=1)
+    set_tests_properties(${FOLDER}.${PART} PROPERTIES LABELS unit TIMEOUT 1200 ENVIRONMENT
+      "OPENBLAS_CORETYPE=Haswell;GTEST_TOTAL_SHARDS=${PARTS};GTEST_SHARD_INDEX=${INDEX}")
+  endforeach()
 endfunction()
