@@ -22,6 +22,9 @@ embed_text("${CMAKE_BINARY_DIR}/generated/report/report_files.h" steadyiqa::repo
   kReportHtml "${HTML}/report.html" kReportCss "${HTML}/report.css" kReportJs "${HTML}/report.js"
   kUplotJs "${HTML}/vendor/uPlot.iife.min.js" kUplotCss "${HTML}/vendor/uPlot.min.css")
 
+embed_text("${CMAKE_BINARY_DIR}/generated/cli/recipe_files.h" steadyiqa::cli
+  kKorhonenSurrogate "${CMAKE_SOURCE_DIR}/recipes/korhonen-surrogate.toml")
+
 set(PROTOCOLS "${CMAKE_SOURCE_DIR}/protocols")
 embed_text("${CMAKE_BINARY_DIR}/generated/evaluation/protocol_files.h" steadyiqa::evaluation
   kNt2024 "${PROTOCOLS}/nt-2024.toml" kRobustV1 "${PROTOCOLS}/robust-v1.toml" kSmoke "${PROTOCOLS}/smoke.toml")

@@ -73,7 +73,7 @@ torch::Tensor Problem::objective(const torch::Tensor& raw) const {
 torch::Tensor Problem::values(const torch::Tensor& x) {
   const torch::NoGradGuard no_grad;
   ++forward_calls_;
-  auto result = objective(victim_.raw_in_search(x));
+  auto result = objective(victim_.raw(x));
   require_finite(result, "the model's score");
   return result;
 }

@@ -27,32 +27,15 @@ ScorerVictim::ScorerVictim(const models::Scorer& scorer, Unit unit, Adaptive ada
 }
 
 torch::Tensor ScorerVictim::raw(const torch::Tensor& pixels) {
-  folded_.reset();
-  return scores(pixels);
-}
-
-void ScorerVictim::fold() {
-  if (!folded_) {
-    folded_.emplace(scorer_.network());
-  }
-}
-
-torch::Tensor ScorerVictim::raw_in_search(const torch::Tensor& pixels) {
-  fold();
-  return scores(pixels);
-}
-
-torch::Tensor ScorerVictim::scores(const torch::Tensor& pixels) const {
   return unit_ == Unit::kImage ? scorer_.raw(pixels) : scorer_.raw_of_crops(pixels);
 }
 
 torch::Tensor ScorerVictim::raw_for_gradient(const torch::Tensor& pixels, std::int64_t draw) {
-  fold();
   if (bare_) {
     return bare_->raw(pixels);
   }
   const auto& purification = scorer_.options().purification;
-  return purification.empty() ? scores(pixels) : scorer_.raw_of_draw(pixels, models::draws(purification) + draw);
+  return purification.empty() ? raw(pixels) : scorer_.raw_of_draw(pixels, models::draws(purification) + draw);
 }
 
 torch::Tensor ScorerVictim::items(const torch::Tensor& image) {

@@ -1,7 +1,6 @@
 // Whose score is attacked.
 #pragma once
 
-#include "models/conv_norm.h"
 #include "models/scorer.h"
 #include "stats/robustness.h"
 
@@ -34,14 +33,12 @@ class Victim {
   /// [N,3,H,W] float32 RGB in [0,1] -> [N] raw scores, differentiable by the pixels where has_gradient(). Results are
   /// judged by it.
   [[nodiscard]] virtual torch::Tensor raw(const torch::Tensor& pixels) = 0;
-  /// The same for a search, which makes most of the calls: may differ from raw by float rounding and be quicker.
-  [[nodiscard]] virtual torch::Tensor raw_in_search(const torch::Tensor& pixels) { return raw(pixels); }
   [[nodiscard]] virtual bool has_gradient() const = 0;
   /// How many functions the gradient is the mean of (expectation over transformation, EOT: Athalye et al. 2018).
   [[nodiscard]] virtual std::int64_t gradient_draws() const { return 1; }
-  /// One of them, `draw` from 0: as raw_in_search, which it is unless the victim says so.
+  /// One of them, `draw` from 0: `raw`, unless the victim says otherwise.
   [[nodiscard]] virtual torch::Tensor raw_for_gradient(const torch::Tensor& pixels, std::int64_t /*draw*/) {
-    return raw_in_search(pixels);
+    return raw(pixels);
   }
   /// From raw scores to 0-100, higher is better.
   [[nodiscard]] virtual stats::Affine calibration() const = 0;
@@ -61,8 +58,6 @@ class ScorerVictim : public Victim {
   explicit ScorerVictim(const models::Scorer& scorer, Unit unit = Unit::kImage, Adaptive adaptive = Adaptive::kOn,
                         std::int64_t eot_draws = kEotDraws);
   [[nodiscard]] torch::Tensor raw(const torch::Tensor& pixels) override;
-  /// With BatchNorm folded into the convolutions, as gradients are.
-  [[nodiscard]] torch::Tensor raw_in_search(const torch::Tensor& pixels) override;
   [[nodiscard]] bool has_gradient() const override { return true; }
   [[nodiscard]] std::int64_t gradient_draws() const override { return gradient_draws_; }
   [[nodiscard]] torch::Tensor raw_for_gradient(const torch::Tensor& pixels, std::int64_t draw) override;
@@ -71,15 +66,11 @@ class ScorerVictim : public Victim {
   [[nodiscard]] torch::Tensor items(const torch::Tensor& image) override;
 
  private:
-  [[nodiscard]] torch::Tensor scores(const torch::Tensor& pixels) const;
-  void fold();
-
   const models::Scorer& scorer_;
   Unit unit_;
   std::optional<models::Scorer> bare_;  ///< without purification, of an attack that is not adaptive
   std::int64_t gradient_draws_ = 1;
   models::EvalMode eval_;
-  std::optional<models::FoldedBatchNorm> folded_;  ///< from a search's first call to the judging
 };
 
 }  // namespace steadyiqa::attacks

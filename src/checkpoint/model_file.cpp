@@ -176,6 +176,11 @@ LoadedModel own_model(nlohmann::json json, const TensorMap& tensors, const std::
   return {models::Scorer(std::move(network), std::move(options)), std::move(provenance), sha256_file(path)};
 }
 
+LoadedModel ready(LoadedModel model) {
+  model.scorer.fold_batch_norm();
+  return model;
+}
+
 }  // namespace
 
 SafetensorsFile model_contents(const models::Scorer& scorer, const Provenance& provenance) {
@@ -209,13 +214,13 @@ LoadedModel load_model(Checkpoint file, const std::filesystem::path& path, const
         fail_usage("{}: says itself what it is; a model, backbone, swin scale or labels are for files that do not",
                    where);
       }
-      return own_model(nlohmann::json::parse(entry->second), file.tensors, path);
+      return ready(own_model(nlohmann::json::parse(entry->second), file.tensors, path));
     }
     const auto model = identify_model(file.info, choice, where);
     auto sha256 = sha256_file(path);
     Provenance provenance;
     provenance.training = {{"converted_from", {{"holds", model.what}, {"sha256", sha256}}}};
-    return {foreign_scorer(file, model, choice, where), std::move(provenance), std::move(sha256)};
+    return ready({foreign_scorer(file, model, choice, where), std::move(provenance), std::move(sha256)});
   } catch (const nlohmann::json::exception& error) {
     fail_input("{}: broken '{}' metadata: {}", where, kModelMetadata, error.what());
   } catch (const Error& error) {

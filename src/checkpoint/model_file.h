@@ -39,9 +39,10 @@ void save_model(const std::filesystem::path& path, const models::Scorer& scorer,
 /// What save_model writes, to be put into a container.
 [[nodiscard]] SafetensorsFile model_contents(const models::Scorer& scorer, const Provenance& provenance);
 
-/// Loads a model from any container: by our own metadata where the file has them, else as a published model that its
-/// keys or `choice` tell (foreign_scorer says with what preprocessing). Throws Error(kInput) that names the
-/// path for a file that is neither, lacks or adds tensors, or has a wrong shape (the first of each are listed).
+/// Loads a model from any container, ready for use (Scorer::fold_batch_norm): by our own metadata where the file has
+/// them, else as a published model that its keys or `choice` tell (foreign_scorer says with what preprocessing). Throws
+/// Error(kInput) that names the path for a file that is neither, lacks or adds tensors, or has a wrong shape (the first
+/// of each are listed).
 [[nodiscard]] LoadedModel load_model(const std::filesystem::path& path, const ModelChoice& choice = {});
 /// The same from what was read of the file at `path`.
 [[nodiscard]] LoadedModel load_model(Checkpoint file, const std::filesystem::path& path, const ModelChoice& choice);

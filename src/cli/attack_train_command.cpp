@@ -5,7 +5,9 @@
 #include "checkpoint/model_file.h"
 #include "parallel/runtime.h"
 
+#include <algorithm>
 #include <memory>
+#include <vector>
 
 namespace steadyiqa::cli {
 namespace {
@@ -58,9 +60,13 @@ Command add_train_uap(CLI::App& train) {
 }  // namespace
 
 Command add_attack_train(CLI::App& attack) {
-  auto* train = attack.add_subcommand("train", "what attacks bring along: universal perturbations");
+  auto* train = attack.add_subcommand("train", "what attacks bring along: universal perturbations, surrogates");
   train->require_subcommand(1);
-  return {train, add_train_uap(*train).run};
+  const std::vector<Command> commands = {add_train_uap(*train), add_train_surrogate(*train)};
+  return {train, [commands] {
+            const auto parsed = std::ranges::find_if(commands, [](const Command& c) { return c.app->parsed(); });
+            return parsed->run();
+          }};
 }
 
 }  // namespace steadyiqa::cli

@@ -96,6 +96,7 @@ int run_cli(int argc, char** argv) {
                                    add_inspect(app), add_convert(app), add_export(app), add_certify(app),
                                    add_gate(app),    add_report(app)};
   std::ranges::move(add_results(app), std::back_inserter(commands));
+  std::ranges::move(add_bench(app), std::back_inserter(commands));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -163,9 +163,13 @@ Command add_certify(CLI::App& app);
 Command add_gate(CLI::App& app);
 Command add_report(CLI::App& app);
 Command add_attack(CLI::App& app);
-/// `attack train uap`, below the attack verb.
+/// `surrogate`, below `attack train`.
+Command add_train_surrogate(CLI::App& app);
+/// `attack train uap` and `surrogate`, below the attack verb.
 Command add_attack_train(CLI::App& attack);
 Command add_doctor(CLI::App& app);
+/// `bench nt-step`, `score`, `attack`, `decode` and `startup`.
+std::vector<Command> add_bench(CLI::App& app);
 Command add_models(CLI::App& app);
 Command add_data_check(CLI::App& app);
 Command add_inspect(CLI::App& app);

@@ -1,6 +1,8 @@
 #include "cli/common.h"
 
 #include "base/digest.h"
+#include "base/toml_file.h"
+#include "cli/recipe_files.h"  // made by cmake/EmbedText.cmake
 #include "data/split.h"
 #include "parallel/runtime.h"
 #include "training/trainer.h"
@@ -11,6 +13,7 @@ namespace steadyiqa::cli {
 namespace {
 
 struct TrainFlags {
+  training::Recipe base;  ///< what flags and files go over
   DataFlags data;
   TableFlags sections;
   std::string recipe_file;
@@ -46,7 +49,7 @@ const std::vector<TableFlags::Alias>& aliases_of(const std::string& section) {
 }
 
 training::Recipe resolve_recipe(const TrainFlags& flags) {
-  training::Recipe recipe;
+  auto recipe = flags.base;
   if (!flags.recipe_file.empty()) {
     training::apply_recipe_file(recipe, flags.recipe_file);
   }
@@ -97,11 +100,10 @@ int run_train(const TrainFlags& flags) {
   return 0;
 }
 
-}  // namespace
-
-Command add_train(CLI::App& app) {
+Command add_training(CLI::App& parent, const std::string& name, const std::string& help, const training::Recipe& base) {
   auto flags = std::make_shared<TrainFlags>();
-  auto* sub = app.add_subcommand("train", "train a model, with or without gradient-norm regularisation");
+  flags->base = base;
+  auto* sub = parent.add_subcommand(name, help);
   flags->data.add(*sub, /*required=*/false);
   sub->add_option("--recipe", flags->recipe_file, "TOML recipe; flags override it");
   sub->add_option("--out", flags->out, "run directory")->capture_default_str();
@@ -109,11 +111,25 @@ Command add_train(CLI::App& app) {
   sub->add_flag("--print-config", flags->print_config, "print the resolved recipe as TOML and stop");
   sub->add_flag("--json", flags->json, "the result as JSON");
   sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
-  training::Recipe defaults;
-  training::for_each_section(defaults, [&](const std::string& name, const auto& /*section*/, const auto& table) {
-    flags->sections.add(*sub, name + ".", table, "Recipe [" + name + "]", aliases_of(name));
+  training::for_each_section(base, [&](const std::string& section, const auto& /*fields*/, const auto& table) {
+    flags->sections.add(*sub, section + ".", table, "Recipe [" + section + "]", aliases_of(section));
   });
   return {sub, [flags] { return run_train(*flags); }};
+}
+
+}  // namespace
+
+Command add_train(CLI::App& app) {
+  return add_training(app, "train", "train a model, with or without gradient-norm regularisation", {});
+}
+
+Command add_train_surrogate(CLI::App& app) {
+  training::Recipe recipe;
+  training::apply_recipe_json(recipe, parse_toml(kKorhonenSurrogate, "korhonen-surrogate.toml"),
+                              "korhonen-surrogate.toml");
+  return add_training(
+      app, "surrogate",
+      "Korhonen and You's model, for attack korhonen-surrogate: `train` with recipes/korhonen-surrogate.toml", recipe);
 }
 
 }  // namespace steadyiqa::cli

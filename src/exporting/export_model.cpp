@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "exporting/lowering.h"
 #include "exporting/trace.h"
+#include "models/conv_norm.h"
 
 #include <torch/torch.h>
 #include <nlohmann/json.hpp>
@@ -79,11 +80,12 @@ ExportedModel export_onnx(const models::Scorer& scorer, const ExportOptions& opt
   exported.width = options.width == 0 ? model.crop : options.width;
   check_size(model, exported.height, exported.width);
   const models::EvalMode eval(scorer.network());
+  const models::UnfoldedBatchNorm layers(scorer.network());  // under their names
   const WithoutGradients constants(scorer.network());
   const auto& line = model.scale.calibration;
   auto traces = trace(
       [&](const torch::Tensor& pixels) {
-        const auto raw = scorer.raw_of_crops(pixels);
+        const auto raw = scorer.network().forward(scorer.normalise(pixels));
         return std::vector<torch::Tensor>{raw * line.slope + line.intercept, raw};
       },
       options.batch, {3, exported.height, exported.width});

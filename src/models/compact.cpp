@@ -13,7 +13,7 @@ namespace nn = torch::nn;
 
 Stack block(std::int64_t in, std::int64_t out, std::int64_t stride) {
   const nn::Conv2d conv(nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false));
-  return Stack(conv, ConvNorm(conv), nn::ReLU());
+  return Stack(conv, ConvNorm(conv), nn::ReLU(nn::ReLUOptions().inplace(true)));
 }
 
 class Compact : public Network {

@@ -65,20 +65,47 @@ void ConvNormImpl::unfold() {
   folded_ = false;
 }
 
-FoldedBatchNorm::FoldedBatchNorm(torch::nn::Module& module) {
-  STEADYIQA_ASSERT(!batch_norm_training(module), "BatchNorm is folded in eval mode only");
+namespace {
+
+/// Those of the module that `wanted` names.
+template <class Wanted>
+std::vector<ConvNorm> norms_of(const torch::nn::Module& module, const Wanted& wanted) {
+  std::vector<ConvNorm> norms;
   for (const auto& child : module.modules(/*include_self=*/false)) {
     auto norm = std::dynamic_pointer_cast<ConvNormImpl>(child);
-    if (norm != nullptr && !norm->folded_) {
-      norm->fold();
-      folded_.emplace_back(std::move(norm));
+    if (norm != nullptr && wanted(*norm)) {
+      norms.emplace_back(std::move(norm));
     }
+  }
+  return norms;
+}
+
+}  // namespace
+
+FoldedBatchNorm::FoldedBatchNorm(torch::nn::Module& module)
+    : folded_(norms_of(module, [](const ConvNormImpl& norm) { return !norm.folded_; })) {
+  STEADYIQA_ASSERT(!batch_norm_training(module), "BatchNorm is folded in eval mode only");
+  for (auto& norm : folded_) {
+    norm->fold();
   }
 }
 
 FoldedBatchNorm::~FoldedBatchNorm() {
   for (auto& norm : folded_) {
     norm->unfold();
+  }
+}
+
+UnfoldedBatchNorm::UnfoldedBatchNorm(torch::nn::Module& module)
+    : unfolded_(norms_of(module, [](const ConvNormImpl& norm) { return norm.folded_; })) {
+  for (auto& norm : unfolded_) {
+    norm->unfold();
+  }
+}
+
+UnfoldedBatchNorm::~UnfoldedBatchNorm() {
+  for (auto& norm : unfolded_) {
+    norm->fold();
   }
 }
 

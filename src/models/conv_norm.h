@@ -21,6 +21,7 @@ class ConvNormImpl : public torch::nn::Module {
 
  private:
   friend class FoldedBatchNorm;
+  friend class UnfoldedBatchNorm;
   void fold();
   void unfold();
 
@@ -48,6 +49,20 @@ class FoldedBatchNorm {
 
  private:
   std::vector<ConvNorm> folded_;
+};
+
+/// While it lives, what is folded is not, as in the module's state: to look at its layers.
+class UnfoldedBatchNorm {
+ public:
+  explicit UnfoldedBatchNorm(torch::nn::Module& module);
+  ~UnfoldedBatchNorm();
+  UnfoldedBatchNorm(const UnfoldedBatchNorm&) = delete;
+  UnfoldedBatchNorm& operator=(const UnfoldedBatchNorm&) = delete;
+  UnfoldedBatchNorm(UnfoldedBatchNorm&&) = delete;
+  UnfoldedBatchNorm& operator=(UnfoldedBatchNorm&&) = delete;
+
+ private:
+  std::vector<ConvNorm> unfolded_;
 };
 
 }  // namespace steadyiqa::models

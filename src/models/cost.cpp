@@ -87,4 +87,14 @@ std::int64_t multiply_adds(Network& network, const torch::Tensor& x) {
   return counted();
 }
 
+bool mostly_products(const torch::nn::Module& module) {
+  std::int64_t in_products = 0;
+  for (const auto& child : module.modules()) {
+    if (child->as<torch::nn::Linear>() != nullptr) {
+      in_products += parameter_count(*child);
+    }
+  }
+  return 2 * in_products > parameter_count(module);
+}
+
 }  // namespace steadyiqa::models

@@ -14,4 +14,7 @@ namespace steadyiqa::models {
 /// (biases, normalisations and activations are not counted, as is the custom). FLOPs are about twice as many.
 [[nodiscard]] std::int64_t multiply_adds(Network& network, const torch::Tensor& x);
 
+/// Whether most of its parameters are those of matrix products (nn::Linear) rather than of convolutions.
+[[nodiscard]] bool mostly_products(const torch::nn::Module& module);
+
 }  // namespace steadyiqa::models

@@ -36,10 +36,10 @@ class HyperIqa : public Network {
     lda_fc_.at(3) = res_->register_module("lda4_fc", nn::Linear(channels[3], kLda4Out));
 
     const auto last = channels[3];
-    conv1_ = register_module("conv1",
-                             nn::Sequential(nn::Conv2d(nn::Conv2dOptions(last, last / 2, 1)), nn::ReLU(),
-                                            nn::Conv2d(nn::Conv2dOptions(last / 2, last / 4, 1)), nn::ReLU(),
-                                            nn::Conv2d(nn::Conv2dOptions(last / 4, kHyperChannels, 1)), nn::ReLU()));
+    const nn::ReLU relu(nn::ReLUOptions().inplace(true));
+    conv1_ = register_module("conv1", nn::Sequential(nn::Conv2d(nn::Conv2dOptions(last, last / 2, 1)), relu,
+                                                     nn::Conv2d(nn::Conv2dOptions(last / 2, last / 4, 1)), relu,
+                                                     nn::Conv2d(nn::Conv2dOptions(last / 4, kHyperChannels, 1)), relu));
     std::int64_t in = kTargetIn;
     for (std::size_t i = 0; i < 4; ++i) {
       const std::string name = "fc" + std::to_string(i + 1);

@@ -14,7 +14,7 @@ namespace nn = torch::nn;
 Stack conv_bn(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t groups = 1) {
   const nn::Conv2d conv(
       nn::Conv2dOptions(in, out, kernel).stride(stride).padding((kernel - 1) / 2).groups(groups).bias(false));
-  return Stack(conv, ConvNorm(conv), nn::ReLU6());
+  return Stack(conv, ConvNorm(conv), nn::ReLU6(nn::ReLU6Options().inplace(true)));
 }
 
 class InvertedResidualImpl : public nn::Module {
@@ -32,7 +32,10 @@ class InvertedResidualImpl : public nn::Module {
     conv->push_back(ConvNorm(projection));
     conv_ = register_module("conv", conv);
   }
-  torch::Tensor forward(const torch::Tensor& x) { return residual_ ? x + conv_->forward(x) : conv_->forward(x); }
+  torch::Tensor forward(const torch::Tensor& x) {
+    auto y = conv_->forward(x);
+    return residual_ ? y.add_(x) : y;
+  }
 
  private:
   bool residual_;

@@ -48,9 +48,9 @@ class BlockImpl : public nn::Module {
   torch::Tensor forward(const torch::Tensor& x) {
     auto y = x;
     for (std::size_t i = 0; i < convs_.size(); ++i) {
-      y = norms_[i](convs_[i](i == 0 ? y : torch::relu(y)));
+      y = norms_[i](convs_[i](i == 0 ? y : y.relu_()));
     }
-    return torch::relu(y + (downsample_.is_empty() ? x : downsample_->forward(x)));
+    return y.add_(downsample_.is_empty() ? x : downsample_->forward(x)).relu_();
   }
 
  private:
@@ -85,7 +85,7 @@ class ResNet : public Backbone {
     }
   }
   Taps forward(const torch::Tensor& x) override {
-    auto y = torch::max_pool2d(torch::relu(bn1_(conv1_(x))), 3, 2, 1);
+    auto y = torch::max_pool2d(bn1_(conv1_(x)).relu_(), 3, 2, 1);
     Taps taps;
     for (std::size_t stage = 0; stage < 4; ++stage) {
       y = layers_.at(stage)->forward(y);

@@ -1,6 +1,7 @@
 #include "models/scorer.h"
 
 #include "base/error.h"
+#include "models/cost.h"
 #include "models/resize.h"
 #include "parallel/runtime.h"
 
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -43,6 +45,39 @@ torch::Tensor enlarged(const torch::Tensor& pixels, std::int64_t crop, SmallImag
   }
   return pixels;
 }
+
+using CropFunction = std::function<torch::Tensor(const torch::Tensor&)>;
+
+/// Crops in parts that pass through the network together, of about one size: few crops, so that activations stay in the
+/// processor's caches and memory does not grow with their number. Rounding depends on the parts, so they do not depend
+/// on the machine.
+std::vector<torch::Tensor> in_parts(const torch::Tensor& crops) {
+  constexpr std::int64_t kPixelsAtOnce = 4 * 224 * 224;
+  const auto most = std::max<std::int64_t>(1, kPixelsAtOnce / (crops.size(2) * crops.size(3)));
+  return crops.tensor_split((crops.size(0) + most - 1) / most);
+}
+
+/// Scores of crops, with their gradients taken part by part on the way: a crop's score depends on that crop alone, so
+/// nothing but those gradients has to be kept for the backward pass.
+class ScoresInParts : public torch::autograd::Function<ScoresInParts> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& crops,
+                               const CropFunction& score) {
+    std::vector<torch::Tensor> scores;
+    std::vector<torch::Tensor> gradients;
+    for (const auto& part : in_parts(crops)) {
+      auto one = input_gradient(score, part);
+      scores.push_back(std::move(one.scores));
+      gradients.push_back(std::move(one.gradient));
+    }
+    context->save_for_backward({torch::cat(gradients)});
+    return torch::cat(scores);
+  }
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
+                                               const torch::autograd::tensor_list& of_scores) {
+    return {context->get_saved_variables().front() * of_scores.front().view({-1, 1, 1, 1}), {}};
+  }
+};
 
 }  // namespace
 
@@ -142,7 +177,22 @@ torch::Tensor Scorer::resized(const torch::Tensor& pixels) const {
   return image;
 }
 
-torch::Tensor Scorer::raw_of_crops(const torch::Tensor& crops) const { return network_->forward(normalise(crops)); }
+void Scorer::fold_batch_norm() { folded_ = std::make_shared<FoldedBatchNorm>(*network_); }
+
+torch::Tensor Scorer::raw_of_crops(const torch::Tensor& crops) const {
+  STEADYIQA_ASSERT(!batch_norm_training(*network_), "a Scorer's network is in eval mode");
+  const parallel::OneBlasThread one_thread(!mostly_products(*network_));
+  const auto score = [this](const torch::Tensor& part) { return network_->forward(normalise(part)); };
+  if (torch::GradMode::is_enabled() && crops.requires_grad()) {
+    return ScoresInParts::apply(crops, CropFunction(score));
+  }
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> scores;
+  for (const auto& part : in_parts(crops)) {
+    scores.push_back(score(part));
+  }
+  return torch::cat(scores);
+}
 
 torch::Tensor Scorer::raw_of_image(const torch::Tensor& pixels) const {
   const auto parts = crops(pixels);

@@ -4,6 +4,7 @@
 #include "base/options.h"
 #include "image/resize.h"
 #include "models/catalogue.h"
+#include "models/conv_norm.h"
 #include "models/crop_policy.h"
 #include "models/purification.h"
 #include "stats/label_scale.h"
@@ -92,13 +93,17 @@ class Scorer {
   [[nodiscard]] const ScorerOptions& options() const { return options_; }
   [[nodiscard]] Network& network() const { return *network_; }
   void set_scale(ScoreScale scale) { options_.scale = std::move(scale); }
+  /// For use, not for training: BatchNorm becomes part of the convolutions' weights (models/conv_norm.h) for as long as
+  /// this Scorer or a copy of it lives. Scores change by float rounding.
+  void fold_batch_norm();
   /// Other preprocessing for the same network. Throws Error(kUsage) for a policy that cannot be and keeps the old one.
   void set_options(ScorerOptions options);
 
   /// The crops of one image: [1,3,H,W] -> [K,3,S,S] ([1,3,H',W'] for whole images), pixels in [0,1], after the resize
   /// (resize_straight_through); gradients flow back to the image. No purification: that is `raw`'s, before it crops.
   [[nodiscard]] torch::Tensor crops(const torch::Tensor& pixels) const;
-  /// Raw network output of each crop: [K,3,S,S] in [0,1] -> [K].
+  /// Raw network output of each crop: [K,3,S,S] in [0,1] -> [K], some crops at a time, so that memory does not grow
+  /// with their number. The graph leads to the crops alone, not to the parameters, and once (no second derivatives).
   [[nodiscard]] torch::Tensor raw_of_crops(const torch::Tensor& crops) const;
   /// Raw score of each image, purified, its crops pooled, the mean over the draws of a random purification: [N,3,H,W]
   /// -> [N].
@@ -116,6 +121,7 @@ class Scorer {
  private:
   std::shared_ptr<Network> network_;
   ScorerOptions options_;
+  std::shared_ptr<FoldedBatchNorm> folded_;
   image::ResizeRule resize_;
   torch::Tensor mean_, std_;  ///< [1,3,1,1]
 

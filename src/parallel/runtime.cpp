@@ -73,6 +73,14 @@ void configure_threads(int threads) {
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 }
 
+OneBlasThread::OneBlasThread(bool wanted) : before_(blas_threads()) {
+  if (wanted) {
+    configure_blas_threads(1);
+  }
+}
+
+OneBlasThread::~OneBlasThread() { configure_blas_threads(before_); }
+
 PlainKernels::PlainKernels()
     : onednn_before_(at::globalContext().userEnabledMkldnn()),
       threads_before_(at::get_num_threads()),

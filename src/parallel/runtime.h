@@ -16,6 +16,22 @@ namespace steadyiqa::parallel {
 /// Call once, before any tensor work.
 void configure_threads(int threads = 0);
 
+/// While it lives, and if `wanted`, OpenBLAS runs on one thread. Its threads go on spinning after each product, beside
+/// libtorch's own that wait for the same cores: a network of convolutions with some small products takes up to twice as
+/// long. One of large products wants all. Process-wide.
+class OneBlasThread {
+ public:
+  explicit OneBlasThread(bool wanted = true);
+  ~OneBlasThread();
+  OneBlasThread(const OneBlasThread&) = delete;
+  OneBlasThread& operator=(const OneBlasThread&) = delete;
+  OneBlasThread(OneBlasThread&&) = delete;
+  OneBlasThread& operator=(OneBlasThread&&) = delete;
+
+ private:
+  int before_;
+};
+
 /// The layout of images and of convolution weights: channels-last, which is several times faster for depthwise
 /// convolutions.
 [[nodiscard]] torch::MemoryFormat memory_format();

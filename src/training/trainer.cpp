@@ -7,7 +7,9 @@
 #include "checkpoint/model_file.h"
 #include "data/loader.h"
 #include "data/split.h"
+#include "models/cost.h"
 #include "objective/regulariser.h"
+#include "parallel/runtime.h"
 #include "scoring/score_set.h"
 #include "stats/correlation.h"
 #include "training/optimiser.h"
@@ -208,6 +210,7 @@ class Run {
 
   objective::Objective train_step(const data::Batch& batch, std::int64_t epoch, std::int64_t step, std::int64_t steps) {
     auto& network = scorer_.network();
+    const parallel::OneBlasThread one_thread(!models::mostly_products(network));
     network.train();
     std::optional<models::FrozenBatchNorm> frozen;
     const auto& adam = recipe_.optimiser;

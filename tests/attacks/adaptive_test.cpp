@@ -57,7 +57,6 @@ TEST(AdaptiveGradient, OffIsTheBareNetworksWhileScoresStayThePurifiedOnes) {
   const auto pixels = tiny_images(1)[0];
   ScorerVictim victim(scorer, Unit::kImage, Adaptive::kOff);
   auto problem = upwards(victim, pixels);
-  // Searches run on folded BatchNorm: equal to within float rounding.
   const auto expected = bare_gradient(bare, pixels);
   EXPECT_TRUE(
       torch::allclose(problem.gradient(pixels).gradient, expected, 1e-4, 1e-5 * expected.abs().max().item<double>()));

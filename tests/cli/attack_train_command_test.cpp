@@ -154,6 +154,17 @@ TEST_F(AttackTrain, WrongCommandLinesAreUsageErrors) {
   EXPECT_FALSE(std::filesystem::exists(uap()));
 }
 
+TEST_F(AttackTrain, SurrogateIsTrainedByItsRecipeThatFlagsGoOver) {
+  const auto outcome = run_here({"attack", "train", "surrogate", "--print-config", "--batch", "3"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  for (const auto* line : {"name = \"korhonen\"", "labels = \"unit\"", "algorithm = \"sgd\"", "batch = 3 "}) {
+    EXPECT_THAT(outcome.out, HasSubstr(line));
+  }
+  const auto no_data = run_here({"attack", "train", "surrogate"});
+  EXPECT_EQ(no_data.exit_code, 1);
+  EXPECT_THAT(no_data.err, HasSubstr("--data"));
+}
+
 TEST_F(AttackTrain, AFileThatIsNoPerturbationIsAnInputErrorOfAttack) {
   const auto outcome = run_here({"attack", "--model", model(), "--attack", "uap:file=" + model(), "--eps", "2/255",
                                  "--out", folder() / "pack", "a.png"});

@@ -68,5 +68,11 @@ TEST(Catalogue, UnknownNamesGiveTheNearest) {
               HasSubstr("model 'compact' has no backbone 'resnet50'"));
 }
 
+TEST(MostlyProducts, IsTheTransformerAlone) {
+  for (const auto& info : model_catalogue()) {
+    EXPECT_EQ(mostly_products(*make_network(info.name, "")), info.name == "maniqa") << info.name;
+  }
+}
+
 }  // namespace
 }  // namespace steadyiqa::models

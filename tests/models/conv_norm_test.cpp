@@ -126,5 +126,25 @@ TEST(FoldedBatchNorm, RefusesBatchStatistics) {
   EXPECT_DEATH({ const FoldedBatchNorm folded(*network); }, "eval mode");
 }
 
+TEST(UnfoldedBatchNorm, ShowsTheLayersAndFoldsThemAnew) {
+  const torch::NoGradGuard no_grad;
+  const auto trunk = in_float64(make_mobilenet_v2());
+  const auto x = hash_input(5, 1, 32, 32).to(torch::kFloat64);
+  const auto plain = trunk->forward(x)[3];
+  const FoldedBatchNorm folding(*trunk);
+  const auto folded = trunk->forward(x)[3];
+  const auto norm_bias = trunk->named_parameters()["features.18.1.bias"];
+  {
+    const UnfoldedBatchNorm layers(*trunk);
+    EXPECT_TRUE(torch::equal(trunk->forward(x)[3], plain));
+    norm_bias.add_(1);
+    EXPECT_FALSE(torch::equal(trunk->forward(x)[3], plain));
+    norm_bias.sub_(1);
+  }
+  EXPECT_TRUE(torch::equal(trunk->forward(x)[3], folded));
+  norm_bias.add_(1);  // folded again: its layers are not looked at
+  EXPECT_TRUE(torch::equal(trunk->forward(x)[3], folded));
+}
+
 }  // namespace
 }  // namespace steadyiqa::models

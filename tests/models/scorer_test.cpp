@@ -103,6 +103,53 @@ TEST(Scorer, GradientByPixelsAgreesWithFiniteDifferences) {
   }
 }
 
+// Against the network on all crops at once.
+TEST(Scorer, MoreCropsThanPassAtOnceScoreAndDeriveAsOneBatch) {
+  const auto scorer = compact_scorer({.kind = CropKind::kGrid, .count = 225});
+  const auto pixels = hash_pixels(7, 1, 80, 90);
+  const auto at_once = [&](const torch::Tensor& x) {
+    return scorer.network().forward(scorer.normalise(scorer.crops(x))).mean().view({1});
+  };
+  ASSERT_EQ(scorer.crops(pixels).size(0), 225);
+  const auto expected = input_gradient(at_once, pixels);
+  const auto parts = input_gradient([&](const torch::Tensor& x) { return scorer.raw(x); }, pixels);
+  EXPECT_TRUE(torch::allclose(parts.scores, expected.scores, 1e-5, 1e-6));
+  const double largest = expected.gradient.abs().max().item<double>();
+  EXPECT_TRUE(torch::allclose(parts.gradient, expected.gradient, 1e-4, 1e-5 * largest));
+  const torch::NoGradGuard no_grad;
+  EXPECT_TRUE(torch::equal(scorer.raw(pixels), parts.scores));
+}
+
+TEST(Scorer, GradientDoesNotReachTheParameters) {
+  const auto scorer = compact_scorer();
+  const auto pixels = hash_pixels(7, 1, 50, 41).requires_grad_(true);
+  scorer.raw(pixels).sum().backward();
+  EXPECT_TRUE(pixels.grad().defined());
+  for (const auto& parameter : scorer.network().parameters()) {
+    EXPECT_FALSE(parameter.grad().defined());
+  }
+}
+
+// Against the Scorer unfolded.
+TEST(Scorer, FoldedBatchNormGivesTheSameScoreForAsLongAsACopyLives) {
+  const torch::NoGradGuard no_grad;
+  const auto scorer = compact_scorer();
+  const auto pixels = hash_pixels(7, 1, 50, 41);
+  const auto unfolded = scorer.raw(pixels);
+  const auto statistics = scorer.network().named_buffers()["features.0.1.running_mean"];
+  {
+    auto copy = scorer;
+    copy.fold_batch_norm();
+    const auto folded = copy.raw(pixels);
+    EXPECT_TRUE(torch::allclose(folded, unfolded, 1e-5, 1e-6));
+    statistics.add_(1);  // which a folded network does not look at
+    EXPECT_TRUE(torch::equal(scorer.raw(pixels), folded));
+  }
+  EXPECT_FALSE(torch::allclose(scorer.raw(pixels), unfolded, 1e-2));
+  statistics.sub_(1);
+  EXPECT_TRUE(torch::equal(scorer.raw(pixels), unfolded));
+}
+
 TEST(Scorer, ScoreDoesNotDependOnOtherImages) {
   torch::NoGradGuard no_grad;
   const auto scorer = compact_scorer();

@@ -39,5 +39,18 @@ TEST(PlainKernels, AreOffAgainAfterwards) {
   EXPECT_EQ(at::get_num_threads(), 3);
 }
 
+TEST(OneBlasThread, IsOneWhereItIsWantedAndAsBeforeAfterwards) {
+  configure_threads(2);
+  ASSERT_EQ(runtime_info().blas_threads, 2);
+  {
+    const OneBlasThread one;
+    EXPECT_EQ(runtime_info().blas_threads, 1);
+    EXPECT_EQ(runtime_info().threads, 2);
+    const OneBlasThread as_it_is(false);
+    EXPECT_EQ(runtime_info().blas_threads, 1);
+  }
+  EXPECT_EQ(runtime_info().blas_threads, 2);
+}
+
 }  // namespace
 }  // namespace steadyiqa::parallel

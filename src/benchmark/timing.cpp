@@ -1,0 +1,85 @@
+#include "benchmark/timing.h"
+
+#include "base/error.h"
+
+#include <fcntl.h>
+#include <fmt/ranges.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+
+namespace steadyiqa::benchmark {
+namespace {
+
+constexpr std::int64_t kKilobyte = 1024;  // unit of ru_maxrss
+
+double since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+[[noreturn]] void become(const std::vector<std::string>& command) {
+  constexpr int kCannotRun = 127;
+  std::vector<char*> arguments;
+  for (const auto& word : command) {
+    arguments.push_back(const_cast<char*>(word.c_str()));
+  }
+  arguments.push_back(nullptr);
+  const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere < 0 || dup2(nowhere, STDOUT_FILENO) < 0 || dup2(nowhere, STDERR_FILENO) < 0) {
+    _exit(kCannotRun);
+  }
+  execv(arguments.front(), arguments.data());
+  _exit(kCannotRun);
+}
+
+}  // namespace
+
+std::vector<double> time_runs(const Repeats& repeats, const std::function<void(std::int64_t)>& work) {
+  std::vector<double> seconds;
+  for (std::int64_t run = 0; run < repeats.warm_up + repeats.measured; ++run) {
+    const auto start = std::chrono::steady_clock::now();
+    work(run);
+    if (run >= repeats.warm_up) {
+      seconds.push_back(since(start));
+    }
+  }
+  return seconds;
+}
+
+double median(std::vector<double> values) {
+  STEADYIQA_ASSERT(!values.empty(), "a median needs values");
+  std::ranges::sort(values);
+  const auto middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+nlohmann::json seconds_json(const std::vector<double>& seconds) {
+  return {{"min", std::ranges::min(seconds)},
+          {"median", median(seconds)},
+          {"max", std::ranges::max(seconds)},
+          {"runs", seconds.size()}};
+}
+
+std::int64_t peak_memory_bytes() {
+  rusage usage{};
+  return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss * kKilobyte : 0;
+}
+
+ChildCost run_child(const std::vector<std::string>& command) {
+  const auto start = std::chrono::steady_clock::now();
+  const pid_t child = fork();
+  if (child == 0) {
+    become(command);
+  }
+  int status = 0;
+  rusage usage{};
+  if (child < 0 || wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    fail_input("cannot be run, or failed: {}", fmt::join(command, " "));
+  }
+  return {since(start), usage.ru_maxrss * kKilobyte};
+}
+
+}  // namespace steadyiqa::benchmark
