@@ -84,8 +84,11 @@ nlohmann::json mode_values(models::Network& network, const torch::Tensor& x, con
     }
   }
   network.zero_grad();
-  const auto result =
-      objective::training_objective(network, x, mos, {{}, authors_regulariser(0.01), normalisation.std}, kWeight);
+  objective::ObjectiveOptions options;
+  options.regulariser = authors_regulariser(0.01);
+  options.channel_std = normalisation.std;
+  options.fold_frozen = false;
+  const auto result = objective::training_objective(network, x, mos, options, kWeight);
   result.total.backward();
   values["l1_loss"] = result.loss;
   values["regulariser"] = result.penalty;

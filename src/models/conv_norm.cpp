@@ -47,14 +47,13 @@ torch::Tensor ConvNormImpl::forward(const torch::Tensor& x) {
 }
 
 void ConvNormImpl::fold() {
-  const torch::NoGradGuard no_grad;
   conv_weight_ = conv_->weight;
   conv_bias_ = conv_->bias;
-  const auto wide = [](const torch::Tensor& tensor) { return tensor.detach().to(torch::kFloat64); };
+  const auto wide = [](const torch::Tensor& tensor) { return tensor.to(torch::kFloat64); };
   const auto scale = wide(weight_) / (wide(running_var_) + kEpsilon).sqrt();
   const auto offset = conv_bias_.defined() ? wide(conv_bias_) - wide(running_mean_) : -wide(running_mean_);
   // The registered parameters are other handles: the module's state does not see these.
-  conv_->weight = (wide(conv_weight_) * scale.view({-1, 1, 1, 1})).to(conv_weight_.scalar_type());
+  conv_->weight = conv_weight_ * scale.view({-1, 1, 1, 1}).to(conv_weight_.scalar_type());
   conv_->bias = (wide(bias_) + scale * offset).to(conv_weight_.scalar_type());
   folded_ = true;
 }
@@ -104,6 +103,7 @@ UnfoldedBatchNorm::UnfoldedBatchNorm(torch::nn::Module& module)
 }
 
 UnfoldedBatchNorm::~UnfoldedBatchNorm() {
+  const torch::NoGradGuard no_grad;
   for (auto& norm : unfolded_) {
     norm->fold();
   }

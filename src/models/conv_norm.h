@@ -33,10 +33,10 @@ class ConvNormImpl : public torch::nn::Module {
 TORCH_MODULE(ConvNorm);
 
 /// While it lives, every ConvNorm of the module is part of its convolution's weights, and costs nothing: with s =
-/// weight / sqrt(running_var + eps), w' = s w and b' = bias + s (b - running_mean). Outputs and input gradients are
-/// equal to within float rounding, parameters receive no gradient from these convolutions, and the module's state
-/// (parameters, buffers) is not touched; a change of it meanwhile, of mode included, has no effect on the folded
-/// layers. The module is in eval mode (a programmer's error otherwise). What another one has folded already stays
+/// weight / sqrt(running_var + eps), w' = s w and b' = bias + s (b - running_mean). Outputs and gradients are equal to
+/// within float rounding; made in grad mode, it passes gradients on to the parameters, else they get none. The module's
+/// state (parameters, buffers) is not touched; a change of it meanwhile, of mode included, has no effect on the folded
+/// layers. BatchNorm is in eval mode (a programmer's error otherwise). What another one has folded already stays
 /// folded until that one ends.
 class FoldedBatchNorm {
  public:

@@ -177,7 +177,10 @@ torch::Tensor Scorer::resized(const torch::Tensor& pixels) const {
   return image;
 }
 
-void Scorer::fold_batch_norm() { folded_ = std::make_shared<FoldedBatchNorm>(*network_); }
+void Scorer::fold_batch_norm() {
+  const torch::NoGradGuard no_grad;
+  folded_ = std::make_shared<FoldedBatchNorm>(*network_);
+}
 
 torch::Tensor Scorer::raw_of_crops(const torch::Tensor& crops) const {
   STEADYIQA_ASSERT(!batch_norm_training(*network_), "a Scorer's network is in eval mode");

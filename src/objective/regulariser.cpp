@@ -1,5 +1,7 @@
 #include "objective/regulariser.h"
 
+#include "models/conv_norm.h"
+
 #include <torch/csrc/autograd/forward_grad.h>
 #include <torch/torch.h>
 
@@ -172,6 +174,13 @@ Objective training_objective(models::Network& network, const torch::Tensor& x, c
                              const ObjectiveOptions& options, double lambda) {
   const auto& regulariser = options.regulariser;
   Objective result;
+  std::optional<models::FoldedBatchNorm> folded;
+  const auto fold_if_frozen = [&] {
+    if (options.fold_frozen && !models::batch_norm_training(network)) {
+      folded.emplace(network);
+    }
+  };
+  fold_if_frozen();
   if (lambda <= 0.0) {
     const auto outputs = outputs_of(network, x, options);
     result.total = outputs_loss(outputs, mos, options.loss);
@@ -189,6 +198,7 @@ Objective training_objective(models::Network& network, const torch::Tensor& x, c
   }
   if (freeze) {
     frozen.emplace(network);
+    fold_if_frozen();
   }
   const auto passes = regulariser_passes(network, x, options);
   if (!outputs.defined()) {

@@ -89,6 +89,8 @@ struct ObjectiveOptions {
   std::array<double, 3> channel_std{1, 1, 1};  ///< of the normalisation, for the pixel unit
   std::uint64_t noise_seed = 0;                ///< of Dropout and DropPath, which all passes of a step share
   double points_per_label = 1;                 ///< points of the 0-100 scale in one unit of the raw labels
+  bool fold_frozen = true;  ///< BatchNorm by running statistics is folded into the convolutions (models/conv_norm.h);
+                            ///< false: rounding as the layers are written, to compare with another program
 };
 
 struct Objective {

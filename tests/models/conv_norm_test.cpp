@@ -7,6 +7,8 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
 
 namespace steadyiqa::models {
 namespace {
@@ -83,6 +85,10 @@ TEST(FoldedBatchNorm, GivesTheSameFeaturesAndInputGradient) {
   }
 }
 
+bool gradient_arrived(const torch::Tensor& tensor) {
+  return tensor.grad().defined() && (tensor.grad() != 0).any().item<bool>();
+}
+
 TEST(FoldedBatchNorm, LeavesTheNetworkAsItWas) {
   const auto network = compact_network();
   const auto x = hash_input(3, 4, 32, 32);
@@ -90,17 +96,46 @@ TEST(FoldedBatchNorm, LeavesTheNetworkAsItWas) {
   network->eval();
   const auto state = state_copy(*network);
   const auto score = network->forward(x);
-  {
-    const FoldedBatchNorm folded(*network);
-    network->forward(x).sum().backward();
+  for (const bool grad_mode : {true, false}) {
+    network->zero_grad();
+    {
+      const torch::AutoGradMode mode(grad_mode);
+      const FoldedBatchNorm folded(*network);
+      const torch::AutoGradMode enable(true);
+      network->forward(x).sum().backward();
+    }
     for (const auto& [name, tensor] : state_entries(*network)) {
       EXPECT_TRUE(torch::equal(tensor, state.at(name))) << name;
-      EXPECT_EQ(tensor.grad().defined(), name.starts_with("head.")) << name;  // the rest of the network learns on
+      const bool folded_in = !name.starts_with("head.");
+      const bool buffer = !tensor.requires_grad();
+      EXPECT_EQ(gradient_arrived(tensor), !buffer && (grad_mode || !folded_in)) << name;
     }
   }
   EXPECT_TRUE(torch::equal(network->forward(x), score));
-  network->forward(x).sum().backward();
-  EXPECT_TRUE(network->named_parameters()["features.0.0.weight"].grad().defined());
+}
+
+// Against the network unfolded, BatchNorm in eval mode.
+TEST(FoldedBatchNorm, MadeInGradModeGivesTheParametersTheSameGradients) {
+  const auto x = hash_input(5, 2, 64, 64).to(torch::kFloat64);
+  for (const char* name : {"mobilenet_v2", "resnet18"}) {
+    const auto trunk = in_float64(make_backbone(name));
+    const auto gradients = [&] {
+      trunk->zero_grad();
+      trunk->forward(x)[3].square().mean().backward();
+      std::map<std::string, torch::Tensor> copies;
+      for (const auto& item : trunk->named_parameters()) {
+        copies[item.key()] = item.value().grad().clone();
+      }
+      return copies;
+    };
+    const auto expected = gradients();
+    const FoldedBatchNorm folded(*trunk);
+    for (const auto& [parameter, gradient] : gradients()) {
+      EXPECT_TRUE(
+          ((gradient - expected.at(parameter)).abs().max() <= 1e-10 * expected.at(parameter).abs().max()).item<bool>())
+          << name << " " << parameter;
+    }
+  }
 }
 
 TEST(FoldedBatchNorm, ASecondOneChangesNothing) {
