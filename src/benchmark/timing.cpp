@@ -10,11 +10,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 
 namespace steadyiqa::benchmark {
 namespace {
 
-constexpr std::int64_t kKilobyte = 1024;  // unit of ru_maxrss
+constexpr std::int64_t kKilobyte = 1024;  // unit of ru_maxrss and VmHWM
 
 double since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -64,8 +65,14 @@ nlohmann::json seconds_json(const std::vector<double>& seconds) {
 }
 
 std::int64_t peak_memory_bytes() {
-  rusage usage{};
-  return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss * kKilobyte : 0;
+  // Not getrusage: a process inherits the most that its parent took.
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (std::int64_t kilobytes = 0; word == "VmHWM:" && status >> kilobytes) {
+      return kilobytes * kKilobyte;
+    }
+  }
+  return 0;
 }
 
 ChildCost run_child(const std::vector<std::string>& command) {

@@ -26,7 +26,7 @@ struct Repeats {
 /// Most resident memory of this process so far, bytes; 0 where the system does not tell.
 [[nodiscard]] std::int64_t peak_memory_bytes();
 
-/// What a child process took.
+/// What a child process took; its memory is at least that of this process when it began.
 struct ChildCost {
   double seconds = 0;
   std::int64_t peak_memory_bytes = 0;

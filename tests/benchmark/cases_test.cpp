@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <vector>
+
 namespace steadyiqa::benchmark {
 namespace {
 
@@ -56,6 +58,13 @@ TEST(RunChild, ReportsWhatCannotBeRunOrFails) {
               HasSubstr("/bin/false"));
   EXPECT_THAT(error_message(ErrorKind::kInput, [] { static_cast<void>(run_child({"/no/such/program"})); }),
               HasSubstr("cannot be run"));
+}
+
+TEST(PeakMemory, GrowsWithWhatIsTouched) {
+  const auto before = peak_memory_bytes();
+  ASSERT_GT(before, 0);
+  const std::vector<char> block(256U << 20U, 1);
+  EXPECT_GT(peak_memory_bytes(), before + (200 << 20) * static_cast<int>(block.back()));
 }
 
 TEST(Median, IsTheMiddleValueOrTheMeanOfTwo) {
