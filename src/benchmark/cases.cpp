@@ -1,7 +1,6 @@
 #include "benchmark/cases.h"
 
 #include "attacks/catalogue.h"
-#include "base/error.h"
 #include "models/catalogue.h"
 #include "models/cost.h"
 #include "models/hash_weights.h"
@@ -34,13 +33,6 @@ double forward_gflop(models::Network& network, const torch::Tensor& x) {
   return 2.0 * static_cast<double>(models::multiply_adds(network, x)) / kGiga;
 }
 
-torch::Tensor decoded(const Result<torch::Tensor>& pixels) {
-  if (!pixels) {
-    fail_input("{}", pixels.error());
-  }
-  return pixels.value();
-}
-
 }  // namespace
 
 double step_cost(const objective::RegulariserOptions& options, objective::BatchNormMode batch_norm) {
@@ -69,10 +61,6 @@ nlohmann::json nt_step(const NtStepOptions& options, const Repeats& repeats, con
   const auto& info = models::find_model(options.model);
   const auto network = models::make_network(options.model, options.backbone);
   models::fill_hash_weights(*network);
-  for (auto& parameter : network->parameters()) {
-    torch::NoGradGuard no_grad;
-    parameter.set_data(parallel::to_layout(parameter));
-  }
   const auto x = parallel::to_layout(models::hash_input(kInputSeed, options.batch, info.crop, info.crop));
   const auto mos = torch::arange(options.batch, torch::kFloat32) * 10;
   const double gflop = step_cost(options.regulariser, options.batch_norm) * forward_gflop(*network, x);
@@ -117,7 +105,7 @@ nlohmann::json score(const models::Scorer& scorer, std::span<const std::filesyst
   torch::Tensor first;
   const auto seconds = time_runs(repeats, [&](std::int64_t run) {
     scoring::for_each_image(images, orientation, "scoring", [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
-      const auto image = decoded(pixels);
+      const auto image = pixels.value();
       const double value = scorer.score(image)[0].item<double>();
       if (run == 0) {
         scores.push_back({{"image", images[static_cast<std::size_t>(i)].string()}, {"score", value}});
@@ -143,7 +131,7 @@ nlohmann::json attack(const models::Scorer& scorer, std::span<const std::filesys
   std::vector<torch::Tensor> pixels;
   scoring::for_each_image(
       images, scorer.options().input.orientation, "decoding",
-      [&](std::int64_t /*i*/, const Result<torch::Tensor>& image) { pixels.push_back(decoded(image)); });
+      [&](std::int64_t /*i*/, const Result<torch::Tensor>& image) { pixels.push_back(image.value()); });
   auto rows = nlohmann::json::array();
   std::int64_t calls = 0;
   const auto seconds = time_runs(repeats, [&](std::int64_t run) {
@@ -171,7 +159,7 @@ nlohmann::json decode(std::span<const std::filesystem::path> images, const Repea
   const auto seconds = time_runs(repeats, [&](std::int64_t run) {
     scoring::for_each_image(images, image::Orientation::kApplied, "decoding",
                             [&](std::int64_t /*i*/, const Result<torch::Tensor>& pixels) {
-                              const auto image = decoded(pixels);
+                              const auto image = pixels.value();
                               if (run == 0) {
                                 megapixels += static_cast<double>(image.size(2) * image.size(3)) / 1e6;
                               }

@@ -1,6 +1,7 @@
 #include "benchmark/timing.h"
 
 #include "base/error.h"
+#include "stats/robustness.h"
 
 #include <fcntl.h>
 #include <fmt/ranges.h>
@@ -50,11 +51,9 @@ std::vector<double> time_runs(const Repeats& repeats, const std::function<void(s
   return seconds;
 }
 
-double median(std::vector<double> values) {
-  STEADYIQA_ASSERT(!values.empty(), "a median needs values");
-  std::ranges::sort(values);
-  const auto middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+double median(const std::vector<double>& values) {
+  constexpr double kMiddle = 50;  // percent
+  return stats::percentile(values, kMiddle);
 }
 
 nlohmann::json seconds_json(const std::vector<double>& seconds) {

@@ -19,7 +19,7 @@ struct Repeats {
 /// Seconds of each measured run of `work`, which is told the run's number from 0, warm-up included.
 [[nodiscard]] std::vector<double> time_runs(const Repeats& repeats, const std::function<void(std::int64_t)>& work);
 
-[[nodiscard]] double median(std::vector<double> values);
+[[nodiscard]] double median(const std::vector<double>& values);
 /// {"min", "median", "max", "runs"} [seconds].
 [[nodiscard]] nlohmann::json seconds_json(const std::vector<double>& seconds);
 

@@ -112,6 +112,9 @@ TEST(FoldedBatchNorm, LeavesTheNetworkAsItWas) {
     }
   }
   EXPECT_TRUE(torch::equal(network->forward(x), score));
+  network->zero_grad();
+  network->forward(x).sum().backward();
+  EXPECT_TRUE(gradient_arrived(network->named_parameters()["features.0.0.weight"]));
 }
 
 // Against the network unfolded, BatchNorm in eval mode.
