@@ -1,5 +1,5 @@
 # The libraries we stand on; scripts/packages lists the Debian packages that bring them.
-find_package(Torch REQUIRED)
+set(STEADYIQA_TORCH "" CACHE PATH "The torch folder of a Python wheel, in place of Debian's libtorch (docs/performance.md)")
 find_package(OpenCV REQUIRED COMPONENTS core imgproc imgcodecs)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(JPEG REQUIRED)
@@ -20,9 +20,17 @@ find_package(SQLite3 REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(ONNX REQUIRED) # its messages alone: target onnx_proto
 
-# libtorch as one SYSTEM target.
+# libtorch as one SYSTEM target. A wheel's own CMake files want the whole CUDA toolkit, so its processor libraries are named.
 add_library(steadyiqa_torch INTERFACE)
+if(STEADYIQA_TORCH)
+  find_library(TORCH_CPU_LIBRARY torch_cpu PATHS "${STEADYIQA_TORCH}/lib" NO_DEFAULT_PATH REQUIRED)
+  find_library(C10_LIBRARY c10 PATHS "${STEADYIQA_TORCH}/lib" NO_DEFAULT_PATH REQUIRED)
+  set(TORCH_INCLUDE_DIRS "${STEADYIQA_TORCH}/include" "${STEADYIQA_TORCH}/include/torch/csrc/api/include")
+  set(TORCH_LIBRARIES ${TORCH_CPU_LIBRARY} ${C10_LIBRARY})
+else()
+  find_package(Torch REQUIRED)
+  separate_arguments(TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
+  target_compile_options(steadyiqa_torch INTERFACE ${TORCH_FLAGS})
+endif()
 target_include_directories(steadyiqa_torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
-separate_arguments(TORCH_FLAGS UNIX_COMMAND "${TORCH_CXX_FLAGS}")
-target_compile_options(steadyiqa_torch INTERFACE ${TORCH_FLAGS})
 target_link_libraries(steadyiqa_torch INTERFACE ${TORCH_LIBRARIES})

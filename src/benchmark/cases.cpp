@@ -24,9 +24,13 @@ nlohmann::json result_of(const std::vector<double>& seconds) {
 }
 
 /// Adds what `gflop` of useful work in so many seconds mean.
-void add_rate(nlohmann::json& json, double gflop, double seconds, const Peak& peak) {
+void add_rate(nlohmann::json& json, double gflop, double seconds, double peak_gflops) {
   json["gflops"] = gflop / seconds;
-  json["share_of_peak"] = gflop / seconds / peak.fp32_gflops;
+  json["share_of_peak"] = gflop / seconds / peak_gflops;
+}
+
+double peak_of(const Peak& peak, models::Precision precision) {
+  return precision == models::Precision::kBfloat16 ? peak.bf16_gflops : peak.fp32_gflops;
 }
 
 double forward_gflop(models::Network& network, const torch::Tensor& x) {
@@ -71,6 +75,8 @@ nlohmann::json nt_step(const NtStepOptions& options, const Repeats& repeats, con
   objective::ObjectiveOptions objective_options;
   objective_options.regulariser = options.regulariser;
   objective_options.channel_std = info.normalisation.std;
+  models::check_precision(options.precision, *network);
+  objective_options.precision = options.precision;
   const double lambda =
       options.regulariser.regulariser == objective::RegulariserKind::kNone ? 0 : options.regulariser.lambda;
   network->train();
@@ -93,7 +99,7 @@ nlohmann::json nt_step(const NtStepOptions& options, const Repeats& repeats, con
   json["images_per_second"] = static_cast<double>(options.batch) / median(seconds);
   json["gflop_per_step"] = gflop;
   json["first_step"] = first;
-  add_rate(json, gflop, median(seconds), peak);
+  add_rate(json, gflop, median(seconds), peak_of(peak, options.precision));
   return json;
 }
 
@@ -121,7 +127,8 @@ nlohmann::json score(const models::Scorer& scorer, std::span<const std::filesyst
   json["network"] = {{"batch", crops.size(0)}, {"side", {crops.size(2), crops.size(3)}}};
   json["network"]["seconds"] = seconds_json(network);
   const auto one = forward_gflop(scorer.network(), scorer.normalise(crops.slice(0, 0, 1)));
-  add_rate(json["network"], static_cast<double>(crops.size(0)) * one, median(network), peak);
+  add_rate(json["network"], static_cast<double>(crops.size(0)) * one, median(network),
+           peak_of(peak, scorer.precision()));
   return json;
 }
 

@@ -25,6 +25,7 @@ struct NtStepOptions {
   std::int64_t batch = 8;
   objective::BatchNormMode batch_norm = objective::BatchNormMode::kTrain;  ///< of the network
   objective::RegulariserOptions regulariser{};
+  models::Precision precision = models::Precision::kFloat32;
 };
 
 /// Forward passes, in units of one, that a step's passes cost: forward 1, input gradient 1, backward through a pass 2,
@@ -32,7 +33,7 @@ struct NtStepOptions {
 [[nodiscard]] double step_cost(const objective::RegulariserOptions& options, objective::BatchNormMode batch_norm);
 
 /// Each result: "seconds" (of one step, round over all images, ...), rates, "peak_memory_bytes" of the process; where a
-/// network runs "gflops" and "share_of_peak" (of the float32 peak, of useful multiply-adds only). `nt_step` gives
+/// network runs "gflops" and "share_of_peak" (of the precision's peak, of useful multiply-adds only). `nt_step` gives
 /// "first_step" (loss, penalty, gradient_norm) to compare with another program's, `score` and `attack` "images" with
 /// their scores.
 [[nodiscard]] nlohmann::json nt_step(const NtStepOptions& options, const Repeats& repeats, const Peak& peak);

@@ -23,6 +23,7 @@ struct BenchFlags {
   benchmark::NtStepOptions step;
   TableFlags regulariser;
   bool frozen = false;
+  std::string precision = "float32";
 
   void add(CLI::App& app) {
     app.add_option("--repeats", repeats.measured, "measured runs")->check(CLI::Range(1, 100000))->capture_default_str();
@@ -30,6 +31,7 @@ struct BenchFlags {
     app.add_flag("--json", json, "everything as one object");
     app.add_option("--threads", threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
   }
+  void add_precision(CLI::App& app) { app.add_option("--precision", precision, kPrecisionHelp)->capture_default_str(); }
   void add_images(CLI::App& app) {
     app.add_option("PATH", paths, "image files, folders, or - for a list of paths on stdin")->required();
     app.add_option("--limit", limit, "only the first so many images")->check(CLI::NonNegativeNumber);
@@ -48,17 +50,18 @@ struct BenchFlags {
   [[nodiscard]] models::Scorer scorer() const {
     auto loaded = checkpoint::load_model(model);
     preprocessing.apply(loaded.scorer);
+    loaded.scorer.use_precision(models::parse_precision(precision));
     return loaded.scorer;
   }
 };
 
-nlohmann::json machine_json(const benchmark::Peak& peak) {
+nlohmann::json machine_json(const benchmark::Peak& peak, const std::string& precision) {
   const auto info = parallel::runtime_info();
   return {{"libtorch", info.torch_version},
           {"blas_kernels", info.blas_kernels},
           {"threads", info.threads},
           {"device", "cpu"},
-          {"precision", "float32"},
+          {"precision", precision},
           {"cpu_features", info.cpu_features},
           {"peak_fp32_gflops", peak.fp32_gflops},
           {"peak_fp32_kernel", peak.fp32_kernel},
@@ -87,14 +90,14 @@ int run_bench(const std::string& name, const BenchFlags& flags, const Case& meas
   const auto result = measure(flags, peak);
   if (flags.json) {
     auto json = output_head("bench " + name, {{"repeats", flags.repeats.measured}, {"warm-up", flags.repeats.warm_up}});
-    json["machine"] = machine_json(peak);
+    json["machine"] = machine_json(peak, flags.precision);
     json["result"] = result;
     print(json.dump() + "\n");
     return 0;
   }
   const auto bf16 = peak.bf16_gflops > 0 ? fmt::format(", bfloat16 {:.0f}", peak.bf16_gflops) : std::string();
-  print(fmt::format("{} threads, float32, CPU; peak {:.0f} GFLOP/s ({}{}), measured now\n", at::get_num_threads(),
-                    peak.fp32_gflops, peak.fp32_kernel, bf16));
+  print(fmt::format("{} threads, {}, CPU; peak {:.0f} GFLOP/s ({}{}), measured now\n", at::get_num_threads(),
+                    flags.precision, peak.fp32_gflops, peak.fp32_kernel, bf16));
   print_numbers(result, "");
   return 0;
 }
@@ -102,6 +105,7 @@ int run_bench(const std::string& name, const BenchFlags& flags, const Case& meas
 nlohmann::json measure_step(const BenchFlags& flags, const benchmark::Peak& peak) {
   auto step = flags.step;
   flags.regulariser.apply("", step.regulariser, objective::regulariser_fields());
+  step.precision = models::parse_precision(flags.precision);
   step.batch_norm = flags.frozen ? objective::BatchNormMode::kFrozen : objective::BatchNormMode::kTrain;
   return benchmark::nt_step(step, flags.repeats, peak);
 }
@@ -142,6 +146,7 @@ std::vector<Command> add_bench(CLI::App& app) {
   step->add_option("--model", step_flags->step.model, "name of the network")->capture_default_str();
   step->add_option("--backbone", step_flags->step.backbone, "of the network; default: the paper's");
   step->add_option("--batch", step_flags->step.batch, "images")->check(CLI::Range(1, 4096))->capture_default_str();
+  step_flags->add_precision(*step);
   step->add_flag("--frozen", step_flags->frozen, "BatchNorm by running statistics in all passes");
   step_flags->regulariser.add(*step, "", objective::regulariser_fields(), "Regulariser");
 
@@ -151,6 +156,7 @@ std::vector<Command> add_bench(CLI::App& app) {
                                         });
   score_flags->add_images(*score);
   score_flags->add_model(*score);
+  score_flags->add_precision(*score);
 
   const auto [attack, attack_flags] = add("attack", "an attack on decoded images, judging included", measure_attack);
   attack_flags->add_images(*attack);

@@ -22,6 +22,10 @@ namespace steadyiqa::cli {
 
 /// The library's version and name, in every output.
 inline constexpr const char* kVersion = "0.1.0";
+inline constexpr const char* kPrecisionHelp =
+    "of the trunk's convolutions: float32, or bfloat16 (faster where the processor has it; docs/performance.md says "
+    "how "
+    "far scores move)";
 
 /// A sub-command: declared on the app, run after parsing. Returns the exit code.
 struct Command {

@@ -22,6 +22,7 @@ struct ScoreFlags {
   bool json = false;
   bool csv = false;
   int threads = 0;
+  std::string precision = "float32";
   PreprocessingFlags preprocessing;
 };
 
@@ -62,7 +63,7 @@ nlohmann::json head_of(const checkpoint::LoadedModel& model, const ScoreFlags& f
                    {"range", {scale.min, scale.max}},  // NaN, an unknown end, is written as null
                    {"higher_is_better", scale.higher_is_better}};
   head["device"] = "cpu";
-  head["precision"] = "float32";
+  head["precision"] = flags.precision;
   return head;
 }
 
@@ -70,6 +71,7 @@ int run_score(const ScoreFlags& flags) {
   parallel::configure_threads(flags.threads);
   auto model = checkpoint::load_model(flags.model);
   flags.preprocessing.apply(model.scorer);
+  model.scorer.use_precision(models::parse_precision(flags.precision));
   const auto& options = model.scorer.options();
   const auto scale = models::reported_scale(options);
   if (!model.scorer.options().scale.calibrated) {
@@ -121,6 +123,7 @@ Command add_score(CLI::App& app) {
   auto* json = sub->add_flag("--json", flags->json, "a head object, then one object per image and line");
   sub->add_flag("--csv", flags->csv, "image,score,raw_score,error")->excludes(json);
   sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  sub->add_option("--precision", flags->precision, kPrecisionHelp)->capture_default_str();
   flags->preprocessing.add(*sub);
   sub->footer("docs/preprocessing.md says what each --compat does, and what happens to small and rotated images.");
   return {sub, [flags] { return run_score(*flags); }};

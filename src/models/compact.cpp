@@ -1,7 +1,7 @@
 #include "models/compact.h"
 
-#include "models/conv_norm.h"
 #include "models/initialise.h"
+#include "models/layers.h"
 #include "models/stack.h"
 
 #include <torch/torch.h>
@@ -12,8 +12,8 @@ namespace {
 namespace nn = torch::nn;
 
 Stack block(std::int64_t in, std::int64_t out, std::int64_t stride) {
-  const nn::Conv2d conv(nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false));
-  return Stack(conv, ConvNorm(conv), nn::ReLU(nn::ReLUOptions().inplace(true)));
+  const Convolution conv(nn::Conv2dOptions(in, out, 3).stride(stride).padding(1).bias(false));
+  return Stack(conv, norm_of(conv), nn::ReLU(nn::ReLUOptions().inplace(true)));
 }
 
 class Compact : public Network {
@@ -24,9 +24,11 @@ class Compact : public Network {
     head_ = register_module("head", nn::Sequential(nn::Linear(64, 32), nn::ReLU(), nn::Linear(32, 1)));
   }
   torch::Tensor forward(const torch::Tensor& x) override {
-    return head_->forward(features_->forward(x).mean({2, 3})).view({x.size(0)});
+    const auto features = from_trunk(features_->forward(to_trunk(x)));
+    return head_->forward(features.mean({2, 3})).view({x.size(0)});
   }
   [[nodiscard]] std::string output_bias() const override { return "head.2.bias"; }
+  [[nodiscard]] bool lowers_trunk() const override { return true; }
 
  private:
   nn::Sequential features_{nullptr};

@@ -1,7 +1,7 @@
 #include "models/dbcnn.h"
 
-#include "models/conv_norm.h"
 #include "models/initialise.h"
+#include "models/layers.h"
 #include "models/plain_trunks.h"
 
 #include <torch/torch.h>
@@ -28,9 +28,9 @@ nn::Sequential scnn() {
   nn::Sequential features;
   std::int64_t in = 3;
   for (const auto& [out, stride] : kLayers) {
-    const nn::Conv2d conv(nn::Conv2dOptions(in, out, 3).stride(stride).padding(1));
+    const Convolution conv(nn::Conv2dOptions(in, out, 3).stride(stride).padding(1));
     features->push_back(conv);
-    features->push_back(ConvNorm(conv));
+    features->push_back(norm_of(conv));
     features->push_back(nn::ReLU());
     in = out;
   }
@@ -48,8 +48,8 @@ class Dbcnn : public Network {
   torch::Tensor forward(const torch::Tensor& x) override {
     TORCH_CHECK(x.dim() == 4 && x.size(1) == 3 && x.size(2) >= kSmallest && x.size(3) >= kSmallest,
                 "DBCNN takes [N,3,H,W] with sides of at least ", kSmallest, " pixels, got ", x.sizes());
-    const auto content = features1_->forward(x);
-    auto distortion = features2_->forward(x);
+    const auto content = from_trunk(features1_->forward(to_trunk(x)));
+    auto distortion = from_trunk(features2_->forward(to_trunk(x)));
     const auto sides = content.sizes().slice(2);
     if (!distortion.sizes().slice(2).equals(sides)) {
       distortion = torch::upsample_bilinear2d(distortion, sides, /*align_corners=*/true);
@@ -64,6 +64,7 @@ class Dbcnn : public Network {
 
   [[nodiscard]] std::string trunk_prefix() const override { return "features"; }
   [[nodiscard]] std::string output_bias() const override { return "fc.bias"; }
+  [[nodiscard]] bool lowers_trunk() const override { return true; }
 
  private:
   nn::Sequential features1_{nullptr}, features2_{nullptr};

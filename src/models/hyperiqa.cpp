@@ -1,6 +1,7 @@
 #include "models/hyperiqa.h"
 
 #include "models/initialise.h"
+#include "models/layers.h"
 
 #include <torch/torch.h>
 
@@ -28,7 +29,7 @@ class HyperIqa : public Network {
       const std::string name = "lda" + std::to_string(i + 1);
       lda_pool_.at(i) = res_->register_module(
           name + "_pool",
-          nn::Sequential(nn::Conv2d(nn::Conv2dOptions(channels.at(i), kLdaChannels.at(i), 1).bias(false)),
+          nn::Sequential(Convolution(nn::Conv2dOptions(channels.at(i), kLdaChannels.at(i), 1).bias(false)),
                          nn::AvgPool2d(nn::AvgPool2dOptions(7).stride(7))));
       const auto features = kLdaChannels.at(i) * kLdaGrid.at(i) * kLdaGrid.at(i);
       lda_fc_.at(i) = res_->register_module(name + "_fc", nn::Linear(features, kLdaOut));
@@ -37,15 +38,16 @@ class HyperIqa : public Network {
 
     const auto last = channels[3];
     const nn::ReLU relu(nn::ReLUOptions().inplace(true));
-    conv1_ = register_module("conv1", nn::Sequential(nn::Conv2d(nn::Conv2dOptions(last, last / 2, 1)), relu,
-                                                     nn::Conv2d(nn::Conv2dOptions(last / 2, last / 4, 1)), relu,
-                                                     nn::Conv2d(nn::Conv2dOptions(last / 4, kHyperChannels, 1)), relu));
+    conv1_ =
+        register_module("conv1", nn::Sequential(Convolution(nn::Conv2dOptions(last, last / 2, 1)), relu,
+                                                Convolution(nn::Conv2dOptions(last / 2, last / 4, 1)), relu,
+                                                Convolution(nn::Conv2dOptions(last / 4, kHyperChannels, 1)), relu));
     std::int64_t in = kTargetIn;
     for (std::size_t i = 0; i < 4; ++i) {
       const std::string name = "fc" + std::to_string(i + 1);
       const auto out = kTargetWidths.at(i);
       w_conv_.at(i) =
-          register_module(name + "w_conv", nn::Conv2d(nn::Conv2dOptions(kHyperChannels, in * out / 49, 3).padding(1)));
+          register_module(name + "w_conv", Convolution(nn::Conv2dOptions(kHyperChannels, in * out / 49, 3).padding(1)));
       b_fc_.at(i) = register_module(name + "b_fc", nn::Linear(kHyperChannels, out));
       in = out;
     }
@@ -56,17 +58,19 @@ class HyperIqa : public Network {
   torch::Tensor forward(const torch::Tensor& x) override {
     TORCH_CHECK(x.dim() == 4 && x.size(1) == 3 && x.size(2) == 224 && x.size(3) == 224,
                 "HyperIQA takes [N,3,224,224], got ", x.sizes());
-    const auto taps = res_->forward(x);
+    const auto taps = res_->forward(to_trunk(x));
+    const auto last = from_trunk(taps[3]);
     const auto batch = x.size(0);
     std::vector<torch::Tensor> parts;
     for (std::size_t i = 0; i < 3; ++i) {
       // flatten must see channel-major order, whatever the memory format
-      parts.push_back(lda_fc_.at(i)(lda_pool_.at(i)->forward(taps.at(i)).contiguous().view({batch, -1})));
+      const auto pooled = from_trunk(lda_pool_.at(i)->forward(taps.at(i)));
+      parts.push_back(lda_fc_.at(i)(pooled.contiguous().view({batch, -1})));
     }
-    parts.push_back(lda_fc_.at(3)(taps[3].mean({2, 3})));
+    parts.push_back(lda_fc_.at(3)(last.mean({2, 3})));
     auto v = torch::cat(parts, 1).unsqueeze(2);  // [B,224,1]
 
-    const auto h = conv1_->forward(taps[3]);
+    const auto h = conv1_->forward(last);
     const auto g = h.mean({2, 3});
     std::int64_t in = kTargetIn;
     for (std::size_t i = 0; i < 4; ++i) {
@@ -80,13 +84,15 @@ class HyperIqa : public Network {
 
   [[nodiscard]] std::string trunk_prefix() const override { return "res."; }
   [[nodiscard]] std::string output_bias() const override { return "fc5b_fc.bias"; }
+  [[nodiscard]] bool lowers_trunk() const override { return true; }
 
  private:
   std::shared_ptr<Backbone> res_;
   std::array<nn::Sequential, 3> lda_pool_{nn::Sequential{nullptr}, nn::Sequential{nullptr}, nn::Sequential{nullptr}};
   std::array<nn::Linear, 4> lda_fc_{nn::Linear{nullptr}, nn::Linear{nullptr}, nn::Linear{nullptr}, nn::Linear{nullptr}};
   nn::Sequential conv1_{nullptr};
-  std::array<nn::Conv2d, 4> w_conv_{nn::Conv2d{nullptr}, nn::Conv2d{nullptr}, nn::Conv2d{nullptr}, nn::Conv2d{nullptr}};
+  std::array<Convolution, 4> w_conv_{Convolution{nullptr}, Convolution{nullptr}, Convolution{nullptr},
+                                     Convolution{nullptr}};
   std::array<nn::Linear, 4> b_fc_{nn::Linear{nullptr}, nn::Linear{nullptr}, nn::Linear{nullptr}, nn::Linear{nullptr}};
   nn::Linear w5_fc_{nullptr};
   nn::Linear b5_fc_{nullptr};

@@ -60,9 +60,9 @@ class LinearityIqa : public Network {
     TORCH_CHECK(x.dim() == 4 && x.size(1) == 3, "LinearityIQA takes [N,3,H,W], got ", x.sizes());
     TORCH_CHECK(x.size(0) > 1 || !batch_norm_training(*dr6_),
                 "LinearityIQA trains on batches of two images or more (BatchNorm over one vector has no variance)");
-    const auto taps = trunk_->forward(x);
-    const auto level6 = dr6_->forward(taps[2].mean({2, 3}));
-    const auto level7 = dr7_->forward(taps[3].mean({2, 3}));
+    const auto taps = trunk_->forward(to_trunk(x));
+    const auto level6 = dr6_->forward(from_trunk(taps[2]).mean({2, 3}));
+    const auto level7 = dr7_->forward(from_trunk(taps[3]).mean({2, 3}));
     return torch::cat({regr6_(level6), regr7_(level7), regression_(torch::cat({level6, level7}, 1))}, 1);
   }
   torch::Tensor forward(const torch::Tensor& x) override { return outputs(x).select(1, 2); }
@@ -70,6 +70,7 @@ class LinearityIqa : public Network {
   [[nodiscard]] std::int64_t least_training_batch() const override { return 2; }
   [[nodiscard]] std::string trunk_prefix() const override { return "features."; }
   [[nodiscard]] std::string output_bias() const override { return "regression.bias"; }
+  [[nodiscard]] bool lowers_trunk() const override { return true; }
 
  private:
   std::shared_ptr<Backbone> trunk_;  ///< its children are registered under `features`

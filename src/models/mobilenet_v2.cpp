@@ -1,6 +1,6 @@
 // MobileNetV2 as torchvision builds it; names and shapes match its state_dict.
 #include "models/backbones.h"
-#include "models/conv_norm.h"
+#include "models/layers.h"
 #include "models/stack.h"
 
 #include <torch/torch.h>
@@ -12,9 +12,9 @@ namespace nn = torch::nn;
 
 /// Convolution, BatchNorm, ReLU6 as torchvision's ConvBNReLU: children 0 and 1 (the activation has no parameters).
 Stack conv_bn(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t groups = 1) {
-  const nn::Conv2d conv(
+  const Convolution conv(
       nn::Conv2dOptions(in, out, kernel).stride(stride).padding((kernel - 1) / 2).groups(groups).bias(false));
-  return Stack(conv, ConvNorm(conv), nn::ReLU6(nn::ReLU6Options().inplace(true)));
+  return Stack(conv, norm_of(conv), Relu6());
 }
 
 class InvertedResidualImpl : public nn::Module {
@@ -27,9 +27,9 @@ class InvertedResidualImpl : public nn::Module {
       conv->push_back(conv_bn(in, hidden, 1, 1));
     }
     conv->push_back(conv_bn(hidden, hidden, 3, stride, hidden));
-    const nn::Conv2d projection(nn::Conv2dOptions(hidden, out, 1).bias(false));
+    const Convolution projection(nn::Conv2dOptions(hidden, out, 1).bias(false));
     conv->push_back(projection);
-    conv->push_back(ConvNorm(projection));
+    conv->push_back(norm_of(projection));
     conv_ = register_module("conv", conv);
   }
   torch::Tensor forward(const torch::Tensor& x) {

@@ -37,6 +37,20 @@ class Network : public torch::nn::Module {
   [[nodiscard]] virtual std::string trunk_prefix() const { return ""; }
   /// Name of the bias that is added to every score, "" when there is none: training may start it at the mean MOS.
   [[nodiscard]] virtual std::string output_bias() const { return ""; }
+  /// Whether the trunk can compute in another type than float32 (models/precision.h): forward then gives it
+  /// `to_trunk(x)` and takes back float32. "" as trunk_prefix then means every convolution.
+  [[nodiscard]] virtual bool lowers_trunk() const { return false; }
+
+ protected:
+  [[nodiscard]] torch::Tensor to_trunk(const torch::Tensor& x) const { return lowered() ? x.to(trunk_type_) : x; }
+  [[nodiscard]] torch::Tensor from_trunk(const torch::Tensor& map) const {
+    return lowered() ? map.to(torch::kFloat32) : map;  // tests run whole networks in float64
+  }
+
+ private:
+  friend class LoweredTrunk;
+  [[nodiscard]] bool lowered() const { return trunk_type_ != torch::kFloat32; }
+  torch::ScalarType trunk_type_ = torch::kFloat32;
 };
 
 /// While it lives, every BatchNorm of the module normalises by its running statistics and does not update them.

@@ -1,5 +1,7 @@
 #include "models/plain_trunks.h"
 
+#include "models/layers.h"
+
 #include <torch/torch.h>
 
 #include <array>
@@ -20,7 +22,7 @@ nn::Sequential vgg16_features() {
       features->push_back(nn::MaxPool2d(nn::MaxPool2dOptions(2).stride(2)));
       continue;
     }
-    features->push_back(nn::Conv2d(nn::Conv2dOptions(in, out, 3).padding(1)));
+    features->push_back(Convolution(nn::Conv2dOptions(in, out, 3).padding(1)));
     features->push_back(nn::ReLU());
     in = out;
   }
@@ -29,11 +31,11 @@ nn::Sequential vgg16_features() {
 
 nn::Sequential alexnet_features() {
   const auto pool = [] { return nn::MaxPool2d(nn::MaxPool2dOptions(3).stride(2)); };
-  return nn::Sequential(nn::Conv2d(nn::Conv2dOptions(3, 64, 11).stride(4).padding(2)), nn::ReLU(), pool(),
-                        nn::Conv2d(nn::Conv2dOptions(64, 192, 5).padding(2)), nn::ReLU(), pool(),
-                        nn::Conv2d(nn::Conv2dOptions(192, 384, 3).padding(1)), nn::ReLU(),
-                        nn::Conv2d(nn::Conv2dOptions(384, 256, 3).padding(1)), nn::ReLU(),
-                        nn::Conv2d(nn::Conv2dOptions(256, 256, 3).padding(1)), nn::ReLU());
+  return nn::Sequential(Convolution(nn::Conv2dOptions(3, 64, 11).stride(4).padding(2)), nn::ReLU(), pool(),
+                        Convolution(nn::Conv2dOptions(64, 192, 5).padding(2)), nn::ReLU(), pool(),
+                        Convolution(nn::Conv2dOptions(192, 384, 3).padding(1)), nn::ReLU(),
+                        Convolution(nn::Conv2dOptions(384, 256, 3).padding(1)), nn::ReLU(),
+                        Convolution(nn::Conv2dOptions(256, 256, 3).padding(1)), nn::ReLU());
 }
 
 }  // namespace steadyiqa::models

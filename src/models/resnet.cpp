@@ -2,10 +2,11 @@
 #include "models/backbones.h"
 
 #include "base/error.h"
-#include "models/conv_norm.h"
+#include "models/layers.h"
 
 #include <torch/torch.h>
 
+#include <utility>
 #include <vector>
 
 namespace steadyiqa::models {
@@ -25,36 +26,36 @@ constexpr std::array<ResNetShape, 4> kShapes = {{{"resnet18", {2, 2, 2, 2}, fals
                                                  {"resnet50", {3, 4, 6, 3}, true},
                                                  {"resnext101_32x8d", {3, 4, 23, 3}, true, 32, 8}}};
 
-nn::Conv2d conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t groups = 1) {
-  return nn::Conv2d(nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).groups(groups).bias(false));
+Convolution conv(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride, std::int64_t groups = 1) {
+  return Convolution(nn::Conv2dOptions(in, out, kernel).stride(stride).padding(kernel / 2).groups(groups).bias(false));
 }
 
 /// Convolutions with BatchNorm, a ReLU between each two; the input is added before the last ReLU.
 class BlockImpl : public nn::Module {
  public:
-  BlockImpl(const std::vector<nn::Conv2d>& convs, std::int64_t stride) {
+  BlockImpl(const std::vector<Convolution>& convs, std::int64_t stride) {
     for (std::size_t i = 0; i < convs.size(); ++i) {
       const auto number = std::to_string(i + 1);
       convs_.emplace_back(register_module("conv" + number, convs[i]));
-      norms_.emplace_back(register_module("bn" + number, ConvNorm(convs[i])));
+      norms_.emplace_back(register_module("bn" + number, norm_of(convs[i])));
     }
     const auto in = convs.front()->options.in_channels();
     const auto out = convs.back()->options.out_channels();
     if (stride != 1 || in != out) {
       const auto shortcut = conv(in, out, 1, stride);
-      downsample_ = register_module("downsample", nn::Sequential(shortcut, ConvNorm(shortcut)));
+      downsample_ = register_module("downsample", nn::Sequential(shortcut, norm_of(shortcut)));
     }
   }
   torch::Tensor forward(const torch::Tensor& x) {
     auto y = x;
     for (std::size_t i = 0; i < convs_.size(); ++i) {
-      y = norms_[i](convs_[i](i == 0 ? y : y.relu_()));
+      y = norms_[i](convs_[i](i == 0 ? y : apply_relu(std::move(y))));
     }
-    return y.add_(downsample_.is_empty() ? x : downsample_->forward(x)).relu_();
+    return apply_relu(y.add_(downsample_.is_empty() ? x : downsample_->forward(x)));
   }
 
  private:
-  std::vector<nn::Conv2d> convs_;
+  std::vector<Convolution> convs_;
   std::vector<ConvNorm> norms_;
   nn::Sequential downsample_{nullptr};
 };
@@ -63,8 +64,8 @@ TORCH_MODULE(Block);
 class ResNet : public Backbone {
  public:
   explicit ResNet(const ResNetShape& shape) {
-    conv1_ = register_module("conv1", nn::Conv2d(nn::Conv2dOptions(3, 64, 7).stride(2).padding(3).bias(false)));
-    bn1_ = register_module("bn1", ConvNorm(conv1_));
+    conv1_ = register_module("conv1", Convolution(nn::Conv2dOptions(3, 64, 7).stride(2).padding(3).bias(false)));
+    bn1_ = register_module("bn1", norm_of(conv1_));
     std::int64_t in = 64;
     for (std::size_t stage = 0; stage < 4; ++stage) {
       const std::int64_t planes = 64LL << stage;
@@ -85,7 +86,7 @@ class ResNet : public Backbone {
     }
   }
   Taps forward(const torch::Tensor& x) override {
-    auto y = torch::max_pool2d(bn1_(conv1_(x)).relu_(), 3, 2, 1);
+    auto y = torch::max_pool2d(apply_relu(bn1_(conv1_(x))), 3, 2, 1);
     Taps taps;
     for (std::size_t stage = 0; stage < 4; ++stage) {
       y = layers_.at(stage)->forward(y);
@@ -96,7 +97,7 @@ class ResNet : public Backbone {
   [[nodiscard]] std::array<std::int64_t, 4> channels() const override { return channels_; }
 
  private:
-  nn::Conv2d conv1_{nullptr};
+  Convolution conv1_{nullptr};
   ConvNorm bn1_{nullptr};
   std::array<nn::Sequential, 4> layers_{nn::Sequential{nullptr}, nn::Sequential{nullptr}, nn::Sequential{nullptr},
                                         nn::Sequential{nullptr}};

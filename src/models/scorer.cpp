@@ -132,6 +132,7 @@ ReportedScale reported_scale(const ScorerOptions& options) {
 
 Scorer::Scorer(std::shared_ptr<Network> network, ScorerOptions options) : network_(std::move(network)) {
   network_->eval();
+  products_ = mostly_products(*network_);
   set_options(std::move(options));
 }
 
@@ -182,9 +183,17 @@ void Scorer::fold_batch_norm() {
   folded_ = std::make_shared<FoldedBatchNorm>(*network_);
 }
 
+void Scorer::use_precision(Precision precision) {
+  check_precision(precision, *network_);
+  const torch::NoGradGuard no_grad;
+  lowered_.reset();
+  precision_ = precision;
+  lowered_ = std::make_shared<LoweredTrunk>(*network_, precision);
+}
+
 torch::Tensor Scorer::raw_of_crops(const torch::Tensor& crops) const {
   STEADYIQA_ASSERT(!batch_norm_training(*network_), "a Scorer's network is in eval mode");
-  const parallel::OneBlasThread one_thread(!mostly_products(*network_));
+  const parallel::OneBlasThread one_thread(!products_);
   const auto score = [this](const torch::Tensor& part) { return network_->forward(normalise(part)); };
   if (torch::GradMode::is_enabled() && crops.requires_grad()) {
     return ScoresInParts::apply(crops, CropFunction(score));

@@ -6,6 +6,7 @@
 #include "models/catalogue.h"
 #include "models/conv_norm.h"
 #include "models/crop_policy.h"
+#include "models/precision.h"
 #include "models/purification.h"
 #include "stats/label_scale.h"
 
@@ -96,6 +97,10 @@ class Scorer {
   /// For use, not for training: BatchNorm becomes part of the convolutions' weights (models/conv_norm.h) for as long as
   /// this Scorer or a copy of it lives. Scores change by float rounding.
   void fold_batch_norm();
+  /// The trunk computes in that precision (models/precision.h) for as long as this Scorer or a copy of it lives; call
+  /// after fold_batch_norm. Throws as check_precision.
+  void use_precision(Precision precision);
+  [[nodiscard]] Precision precision() const { return precision_; }
   /// Other preprocessing for the same network. Throws Error(kUsage) for a policy that cannot be and keeps the old one.
   void set_options(ScorerOptions options);
 
@@ -122,6 +127,9 @@ class Scorer {
   std::shared_ptr<Network> network_;
   ScorerOptions options_;
   std::shared_ptr<FoldedBatchNorm> folded_;
+  std::shared_ptr<LoweredTrunk> lowered_;  ///< after folded_: it ends before it
+  Precision precision_ = Precision::kFloat32;
+  bool products_ = false;  ///< mostly_products of the network
   image::ResizeRule resize_;
   torch::Tensor mean_, std_;  ///< [1,3,1,1]
 

@@ -175,12 +175,15 @@ Objective training_objective(models::Network& network, const torch::Tensor& x, c
   const auto& regulariser = options.regulariser;
   Objective result;
   std::optional<models::FoldedBatchNorm> folded;
-  const auto fold_if_frozen = [&] {
+  std::optional<models::LoweredTrunk> lowered;
+  const auto set_weights = [&] {
+    lowered.reset();
     if (options.fold_frozen && !models::batch_norm_training(network)) {
       folded.emplace(network);
     }
+    lowered.emplace(network, options.precision);
   };
-  fold_if_frozen();
+  set_weights();
   if (lambda <= 0.0) {
     const auto outputs = outputs_of(network, x, options);
     result.total = outputs_loss(outputs, mos, options.loss);
@@ -198,7 +201,7 @@ Objective training_objective(models::Network& network, const torch::Tensor& x, c
   }
   if (freeze) {
     frozen.emplace(network);
-    fold_if_frozen();
+    set_weights();
   }
   const auto passes = regulariser_passes(network, x, options);
   if (!outputs.defined()) {

@@ -4,6 +4,7 @@
 
 #include "base/options.h"
 #include "models/network.h"
+#include "models/precision.h"
 #include "objective/losses.h"
 
 #include <torch/types.h>
@@ -91,6 +92,7 @@ struct ObjectiveOptions {
   double points_per_label = 1;                 ///< points of the 0-100 scale in one unit of the raw labels
   bool fold_frozen = true;  ///< BatchNorm by running statistics is folded into the convolutions (models/conv_norm.h);
                             ///< false: rounding as the layers are written, to compare with another program
+  models::Precision precision = models::Precision::kFloat32;  ///< of the trunk, in all passes of the step
 };
 
 struct Objective {

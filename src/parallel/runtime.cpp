@@ -125,6 +125,20 @@ std::vector<std::string> cpu_features() {
   return found;
 }
 
+}  // namespace
+
+bool multiplies_bfloat16() {
+  static const bool kDoes = [] {
+    const auto features = cpu_features();
+    return at::hasMKLDNN() && std::ranges::any_of(features, [](const std::string& feature) {
+             return feature == "avx512_bf16" || feature == "amx_bf16";
+           });
+  }();
+  return kDoes;
+}
+
+namespace {
+
 std::string blas_kernels() {
   auto* name = openblas_function<char*()>("openblas_get_corename");
   return name == nullptr ? "" : name();
@@ -167,7 +181,7 @@ RuntimeInfo runtime_info() {
   info.onednn = at::hasMKLDNN();
   info.devices.emplace_back("cpu");
   if (torch::cuda::is_available()) {
-    for (std::size_t i = 0; i < torch::cuda::device_count(); ++i) {
+    for (int i = 0; i < static_cast<int>(torch::cuda::device_count()); ++i) {
       info.devices.push_back("cuda:" + std::to_string(i));
     }
   }

@@ -57,6 +57,9 @@ class PlainKernels {
   int blas_threads_before_;
 };
 
+/// Whether the processor multiplies bfloat16 (avx512_bf16 or amx_bf16) and libtorch was built to use it.
+[[nodiscard]] bool multiplies_bfloat16();
+
 /// What `doctor` prints of this machine.
 struct RuntimeInfo {
   std::string torch_version;

@@ -46,6 +46,58 @@ auto state_key(const torch::Tensor& parameter) {
 #endif
 }
 
+/// The elements in the order of memory, without a copy.
+torch::Tensor flat(const torch::Tensor& tensor) { return tensor.as_strided({tensor.numel()}, {1}); }
+
+/// Adam's update of some elements, operator for operator libtorch's own.
+void update(const torch::Tensor& parameter, torch::Tensor gradient, const torch::optim::AdamParamState& state,
+            const torch::Tensor& mean, const torch::Tensor& square, const torch::optim::AdamOptions& options) {
+  const auto [beta1, beta2] = options.betas();
+  const auto steps = static_cast<double>(state.step());
+  if (options.weight_decay() != 0) {
+    gradient = gradient.add(parameter, options.weight_decay());
+  }
+  mean.mul_(beta1).add_(gradient, 1 - beta1);
+  square.mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
+  const auto divisor = (square.sqrt() / std::sqrt(1 - std::pow(beta2, steps))).add_(options.eps());
+  parameter.addcdiv_(mean, divisor, -options.lr() / (1 - std::pow(beta1, steps)));
+}
+
+/// torch::optim::Adam's step to the same bits, on what it holds, some elements at a time through all its operators, so
+/// that they stay in the processor's caches.
+void adam_step(torch::optim::Optimizer& adam) {
+  constexpr std::int64_t kAtOnce = 1 << 16;
+  const torch::NoGradGuard no_grad;
+  for (auto& group : adam.param_groups()) {
+    const auto& options = static_cast<torch::optim::AdamOptions&>(group.options());
+    for (const auto& parameter : group.params()) {
+      if (!parameter.grad().defined()) {
+        continue;
+      }
+      auto& entry = adam.state()[state_key(parameter)];
+      if (entry == nullptr) {
+        auto fresh = std::make_unique<torch::optim::AdamParamState>();
+        fresh->step(0);
+        fresh->exp_avg(torch::zeros_like(parameter));
+        fresh->exp_avg_sq(torch::zeros_like(parameter));
+        entry = std::move(fresh);
+      }
+      auto& state = static_cast<torch::optim::AdamParamState&>(*entry);
+      state.step(state.step() + 1);
+      // A gradient may lie in memory in another order.
+      const auto gradient = parameter.grad().strides().equals(parameter.strides())
+                                ? parameter.grad()
+                                : torch::empty_like(parameter).copy_(parameter.grad());
+      for (std::int64_t at = 0; at < parameter.numel(); at += kAtOnce) {
+        const auto part = [&](const torch::Tensor& tensor) {
+          return flat(tensor).slice(0, at, std::min(at + kAtOnce, tensor.numel()));
+        };
+        update(part(parameter), part(gradient), state, part(state.exp_avg()), part(state.exp_avg_sq()), options);
+      }
+    }
+  }
+}
+
 /// A group's own options, whose rate changes from step to step.
 std::unique_ptr<torch::optim::OptimizerOptions> group_options(const OptimiserSection& options) {
   if (options.algorithm == Algorithm::kSgd) {
@@ -171,7 +223,13 @@ void Optimiser::zero_grad() {
   }
 }
 
-void Optimiser::step() { state_->algorithm->step(); }
+void Optimiser::step() {
+  if (state_->options.algorithm == Algorithm::kAdam) {
+    adam_step(*state_->algorithm);
+  } else {
+    state_->algorithm->step();
+  }
+}
 
 checkpoint::TensorMap Optimiser::state() const {
   checkpoint::TensorMap map;

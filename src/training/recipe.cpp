@@ -82,6 +82,9 @@ const FieldTable<RunSection>& run_fields() {
       field("select", &R::select, {"validation", "test", "last"},
             {.help = "which epoch becomes best.safetensors; test leaks and is for reproduction only"}),
       field("select-from", &R::select_from, {.help = "first epoch that may be selected", .unit = "epochs", .min = 0}),
+      field("precision", &R::precision, models::precision_names(),
+            {.help = "of the trunk's convolutions in training: bfloat16 takes half the time and memory where the "
+                     "processor has it; weights, BatchNorm and head stay float32"}),
       field("log-steps", &R::log_steps, {.help = "a log line every so many steps", .unit = "steps", .min = 1}),
       field("calibration-images", &R::calibration_images,
             {.help = "at most so many training images fit the calibration line", .unit = "images", .min = 2}),

@@ -90,8 +90,9 @@ struct RunSection {
   std::int64_t seed = 0;
   double average = 0.0;  ///< decay of the running average of the weights that is validated and saved; 0 = none
   Selection select = Selection::kValidation;
-  std::int64_t select_from = 0;            ///< first epoch that may be selected (after lambda's ramp, say)
-  std::int64_t log_steps = 10;             ///< a log line every so many steps
+  std::int64_t select_from = 0;  ///< first epoch that may be selected (after lambda's ramp, say)
+  models::Precision precision = models::Precision::kFloat32;  ///< of the trunk in training; models are float32 files
+  std::int64_t log_steps = 10;                                ///< a log line every so many steps
   std::int64_t calibration_images = 1000;  ///< at most so many training images fit the calibration line
 };
 

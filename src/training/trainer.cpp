@@ -72,6 +72,7 @@ models::Scorer make_scorer(const Recipe& recipe, const data::Dataset& train) {
   if (info.unit_score && recipe.data.labels != Labels::kUnit) {
     fail_usage("model '{}' puts out 0 to 1: it trains with data.labels = unit", info.name);
   }
+  models::check_precision(recipe.run.precision, *network);
   info.initialise(*network, derive_seed(static_cast<std::uint64_t>(recipe.run.seed), "weights"));
   bool whole_model = false;
   if (!recipe.model.init.empty()) {
@@ -237,10 +238,14 @@ class Run {
 
   [[nodiscard]] objective::ObjectiveOptions objective_options(std::int64_t epoch, std::int64_t step) const {
     const auto& scale = data_.train.scale;
-    return {recipe_.loss, recipe_.regulariser, scorer_.options().normalisation.std,
+    return {recipe_.loss,
+            recipe_.regulariser,
+            scorer_.options().normalisation.std,
             derive_seed(static_cast<std::uint64_t>(recipe_.run.seed), "dropout", static_cast<std::uint64_t>(epoch),
                         static_cast<std::uint64_t>(step)),
-            100.0 / ((scale.max - scale.min) * std::abs(label_.slope))};
+            100.0 / ((scale.max - scale.min) * std::abs(label_.slope)),
+            /*fold_frozen=*/true,
+            recipe_.run.precision};
   }
 
   void finish_epoch(std::int64_t epoch) {

@@ -1,14 +1,14 @@
 // bench as a user runs it.
 #include "cli/model_folder.h"
 #include "cli/run_here.h"
+#include "parallel/runtime.h"
 #include "scoring/tiny_files.h"
-
-#include <fmt/format.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -31,13 +31,48 @@ class Bench : public ::steadyiqa::testing::ModelFolder {
   }
 };
 
+/// Of the one image that `score --csv` wrote.
+double score_in(const std::string& csv) {
+  const auto row = csv.substr(csv.find('\n') + 1);
+  return std::stod(row.substr(row.find(',') + 1));
+}
+
+constexpr double kRounding = 1e-5;  // points: bench calibrates in float32, score in float64
+
 TEST_F(Bench, ScoresAreThoseOfScore) {
   const auto image = tiny_files().dataset().samples.front().path.string();
   const auto json = json_of({"score", "--model", model(), image});
   const auto scored = run_here({"score", "--model", model(), "--threads", "1", "--quiet", "--csv", image});
-  EXPECT_THAT(scored.out, HasSubstr(fmt::format(",{:.6f},", json["result"]["images"][0]["score"].get<double>())));
+  EXPECT_NEAR(score_in(scored.out), json["result"]["images"][0]["score"].get<double>(), kRounding);
   EXPECT_GT(json["machine"]["peak_fp32_gflops"].get<double>(), 0);
   EXPECT_GT(json["result"]["network"]["share_of_peak"].get<double>(), 0);
+}
+
+TEST_F(Bench, PrecisionOfBenchIsThatOfScore) {
+  const auto image = tiny_files().dataset().samples.front().path.string();
+  const std::vector<std::string> arguments = {"score",   "--model", model(),       "--threads", "1",
+                                              "--quiet", "--csv",   "--precision", "bfloat16",  image};
+  const auto scored = run_here(arguments);
+  if (!parallel::multiplies_bfloat16()) {
+    EXPECT_EQ(scored.exit_code, 1);
+    EXPECT_THAT(scored.err, HasSubstr("does not multiply it"));
+    return;
+  }
+  const auto json = json_of({"score", "--model", model(), "--precision", "bfloat16", image});
+  EXPECT_NEAR(score_in(scored.out), json["result"]["images"][0]["score"].get<double>(), kRounding);
+  EXPECT_EQ(json["machine"]["precision"], "bfloat16");
+  const auto in_float32 = json_of({"score", "--model", model(), image});
+  const double moved =
+      json["result"]["images"][0]["score"].get<double>() - in_float32["result"]["images"][0]["score"].get<double>();
+  EXPECT_NE(moved, 0);
+  EXPECT_LT(std::abs(moved), 3);  // points of 100: roundings of 1 part in 512 and a few layers
+}
+
+TEST_F(Bench, AnUnknownPrecisionIsAUsageError) {
+  const auto outcome = run_here(
+      {"score", "--model", model(), "--precision", "half", tiny_files().dataset().samples.front().path.string()});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("precision 'half'"));
 }
 
 TEST_F(Bench, AttackMovesTheScoreAndCountsItsCalls) {

@@ -75,6 +75,31 @@ const std::array<Values, 3> kTorchSgd = {{{0.498750001F, -0.297850013F, 0.964999
                                           {0.501375616F, -0.296266079F, 0.908674955F, 1.98105001F},
                                           {0.500988007F, -0.297692418F, 0.903439045F, 1.90308976F}}};
 
+// Against libtorch's Adam: more elements than are taken at once, a gradient that lies in memory otherwise than its
+// weight.
+TEST(Optimiser, LargeParametersStepAsLibtorchsAdamBitForBit) {
+  Small network;
+  const auto value = torch::linspace(-1, 1, 96 * 32 * 9 * 4).view({96, 128, 3, 3});
+  network.trunk.set_data(value.contiguous(torch::MemoryFormat::ChannelsLast));
+  network.head.set_data(torch::linspace(-2, 3, 70001));
+  auto trunk = network.trunk.detach().clone().requires_grad_(true);
+  auto head = network.head.detach().clone().requires_grad_(true);
+  const auto options = options_of_golden();
+  Optimiser optimiser(network, options);
+  optimiser.set_rates({0.01, 0.01});
+  torch::optim::Adam adam({trunk, head}, torch::optim::AdamOptions(0.01).weight_decay(options.weight_decay));
+  for (int i = 0; i < 3; ++i) {
+    network.trunk.mutable_grad() = torch::sin(value * (i + 5));
+    network.head.mutable_grad() = torch::cos(network.head.detach() * (i + 3));
+    trunk.mutable_grad() = network.trunk.grad().clone();
+    head.mutable_grad() = network.head.grad().clone();
+    optimiser.step();
+    adam.step();
+    EXPECT_TRUE(torch::equal(network.trunk, trunk)) << i;
+    EXPECT_TRUE(torch::equal(network.head, head)) << i;
+  }
+}
+
 TEST(Optimiser, StepsAsTorchsSgdInPython) {
   Small network;
   auto options = options_of_golden();
