@@ -23,9 +23,14 @@ find_package(ONNX REQUIRED) # its messages alone: target onnx_proto
 # libtorch as one SYSTEM target. A wheel's own CMake files want the whole CUDA toolkit, so its processor libraries are named.
 add_library(steadyiqa_torch INTERFACE)
 if(STEADYIQA_TORCH)
+  file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/torch/include")
   find_library(TORCH_CPU_LIBRARY torch_cpu PATHS "${STEADYIQA_TORCH}/lib" NO_DEFAULT_PATH REQUIRED)
   find_library(C10_LIBRARY c10 PATHS "${STEADYIQA_TORCH}/lib" NO_DEFAULT_PATH REQUIRED)
-  set(TORCH_INCLUDE_DIRS "${STEADYIQA_TORCH}/include" "${STEADYIQA_TORCH}/include/torch/csrc/api/include")
+  # Beside its own headers it brings those of other libraries (fmt, protobuf), which would come before Debian's.
+  foreach(FOLDER ATen c10 caffe2 torch)
+    file(CREATE_LINK "${STEADYIQA_TORCH}/include/${FOLDER}" "${CMAKE_BINARY_DIR}/torch/include/${FOLDER}" SYMBOLIC)
+  endforeach()
+  set(TORCH_INCLUDE_DIRS "${CMAKE_BINARY_DIR}/torch/include" "${CMAKE_BINARY_DIR}/torch/include/torch/csrc/api/include")
   set(TORCH_LIBRARIES ${TORCH_CPU_LIBRARY} ${C10_LIBRARY})
 else()
   find_package(Torch REQUIRED)

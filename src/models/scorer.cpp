@@ -51,9 +51,10 @@ using CropFunction = std::function<torch::Tensor(const torch::Tensor&)>;
 /// Crops in parts that pass through the network together, of about one size: few crops, so that activations stay in the
 /// processor's caches and memory does not grow with their number. Rounding depends on the parts, so they do not depend
 /// on the machine.
-std::vector<torch::Tensor> in_parts(const torch::Tensor& crops) {
-  constexpr std::int64_t kPixelsAtOnce = 4 * 224 * 224;
-  const auto most = std::max<std::int64_t>(1, kPixelsAtOnce / (crops.size(2) * crops.size(3)));
+std::vector<torch::Tensor> in_parts(const torch::Tensor& crops, Precision precision) {
+  // Values of half the size: twice as many fit, and a trunk's weights are laid out anew for each part.
+  const std::int64_t pixels_at_once = (precision == Precision::kBfloat16 ? 8 : 4) * 224 * 224;
+  const auto most = std::max<std::int64_t>(1, pixels_at_once / (crops.size(2) * crops.size(3)));
   return crops.tensor_split((crops.size(0) + most - 1) / most);
 }
 
@@ -62,10 +63,10 @@ std::vector<torch::Tensor> in_parts(const torch::Tensor& crops) {
 class ScoresInParts : public torch::autograd::Function<ScoresInParts> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& crops,
-                               const CropFunction& score) {
+                               const CropFunction& score, Precision precision) {
     std::vector<torch::Tensor> scores;
     std::vector<torch::Tensor> gradients;
-    for (const auto& part : in_parts(crops)) {
+    for (const auto& part : in_parts(crops, precision)) {
       auto one = input_gradient(score, part);
       scores.push_back(std::move(one.scores));
       gradients.push_back(std::move(one.gradient));
@@ -75,7 +76,7 @@ class ScoresInParts : public torch::autograd::Function<ScoresInParts> {
   }
   static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
                                                const torch::autograd::tensor_list& of_scores) {
-    return {context->get_saved_variables().front() * of_scores.front().view({-1, 1, 1, 1}), {}};
+    return {context->get_saved_variables().front() * of_scores.front().view({-1, 1, 1, 1}), {}, {}};
   }
 };
 
@@ -196,11 +197,11 @@ torch::Tensor Scorer::raw_of_crops(const torch::Tensor& crops) const {
   const parallel::OneBlasThread one_thread(!products_);
   const auto score = [this](const torch::Tensor& part) { return network_->forward(normalise(part)); };
   if (torch::GradMode::is_enabled() && crops.requires_grad()) {
-    return ScoresInParts::apply(crops, CropFunction(score));
+    return ScoresInParts::apply(crops, CropFunction(score), precision_);
   }
   const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> scores;
-  for (const auto& part : in_parts(crops)) {
+  for (const auto& part : in_parts(crops, precision_)) {
     scores.push_back(score(part));
   }
   return torch::cat(scores);

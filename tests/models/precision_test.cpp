@@ -17,11 +17,9 @@ namespace {
 /// Every network with a trunk of convolutions.
 const std::vector<std::string> kNames = {"compact", "hyperiqa", "dbcnn", "linearityiqa"};
 
+/// Hash weights: unlike a fresh initialisation's, its scores depend on the image.
 std::shared_ptr<Network> network_of(const std::string& name) {
-  auto network = make_network(name, name == "hyperiqa" || name == "linearityiqa" ? "mobilenet_v2" : "");
-  find_model(name).initialise(*network, 3);
-  network->eval();
-  return network;
+  return hash_network(name, name == "hyperiqa" || name == "linearityiqa" ? "mobilenet_v2" : "");
 }
 
 std::vector<torch::Tensor> gradients_of(Network& network, const torch::Tensor& x) {
@@ -45,8 +43,7 @@ double distance(const std::vector<torch::Tensor>& a, const std::vector<torch::Te
   return std::sqrt(difference / size);
 }
 
-// bfloat16 keeps 8 bits: each rounding is off by at most 1 part in 512, and errors of 50 layers add up to a few times
-// that.
+// bfloat16 keeps 8 bits: each rounding is off by up to 1 part in 512, over 50 layers, on scores that differ little.
 TEST(LoweredTrunk, ScoresAndGradientsAreNearFloat32s) {
   for (const auto& name : kNames) {
     const auto network = network_of(name);
@@ -58,8 +55,8 @@ TEST(LoweredTrunk, ScoresAndGradientsAreNearFloat32s) {
     const auto now = network->forward(x);
     EXPECT_EQ(now.scalar_type(), torch::kFloat32) << name;
     const double moved = distance({now.detach()}, {scores});
-    EXPECT_GT(moved, 0) << name;  // something was lowered
-    EXPECT_LT(moved, 0.03) << name;
+    EXPECT_GT(moved, 0) << name;    // something was lowered
+    EXPECT_LT(moved, 0.2) << name;  // a mistake moves it by about 1
     EXPECT_LT(distance(gradients_of(*network, x), gradients), 0.2) << name;
   }
 }
