@@ -105,12 +105,16 @@ Problem::Gradient Problem::gradient(const torch::Tensor& x,
 }
 
 torch::Tensor Problem::room(const torch::Tensor& values) const {
-  if (target_.defined()) {
-    return -values;
-  }
-  const auto score = values * sign_ + calibration_.intercept;
-  const auto end = torch::where(sign_ > 0, 100.0, 0.0).to(score.scalar_type());
-  return (end - score).abs();
+  return target_.defined() ? -values : (scale_end() - values).abs();
+}
+
+torch::Tensor Problem::off_scale(const torch::Tensor& values) const {
+  return values >= (target_.defined() ? torch::zeros_like(values) : scale_end());
+}
+
+torch::Tensor Problem::scale_end() const {
+  // The objective leaves the intercept out.
+  return torch::where(sign_ > 0, 100.0 - calibration_.intercept, calibration_.intercept).to(sign_.scalar_type());
 }
 
 torch::Tensor Problem::project(const torch::Tensor& x) const { return into_box(x, clean_, epsilon_); }

@@ -49,6 +49,9 @@ class Problem {
 
   /// How far the objective could still rise from `values` on the calibrated scale: to its end, or to the target. [N].
   [[nodiscard]] torch::Tensor room(const torch::Tensor& values) const;
+  /// Whether items of those values are at the end of the calibrated scale (0 or 100, by their direction) or beyond, or
+  /// at their target: no further change tells more. [N], bool.
+  [[nodiscard]] torch::Tensor off_scale(const torch::Tensor& values) const;
 
   /// Into the eps-box around `clean` and into [0,1].
   [[nodiscard]] torch::Tensor project(const torch::Tensor& x) const;
@@ -75,6 +78,8 @@ class Problem {
  private:
   /// Of raw scores.
   [[nodiscard]] torch::Tensor objective(const torch::Tensor& raw) const;
+  /// The objective at the end of the scale that each item is pushed to, [N].
+  [[nodiscard]] torch::Tensor scale_end() const;
 
   Victim& victim_;
   torch::Tensor clean_;

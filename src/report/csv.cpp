@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "report/table.h"
 
 #include <fmt/format.h>
 
@@ -19,7 +20,7 @@ std::string text(const std::string& value) { return csv_field(one_line(value)); 
 
 std::string row(const Evaluation& e, const ImageResult& image) {
   std::vector<std::string> cells = {text(e.model_path.empty() ? e.model_name : e.model_path),
-                                    e.attack ? text(e.attack->name) : "",
+                                    e.attack ? text(attack_text(*e.attack)) : "",
                                     e.attack ? number(e.attack->epsilon) : "",
                                     text(image.name),
                                     number(image.mos),

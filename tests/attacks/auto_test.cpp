@@ -7,6 +7,12 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
+
 namespace steadyiqa::attacks {
 namespace {
 
@@ -32,7 +38,7 @@ double gain(const AttackResult& result) { return result.direction * (result.atta
 
 TEST(AutoAttack, IsAtLeastAsStrongAsEachOfItsMembers) {
   for (const bool white_box : {true, false}) {
-    const auto scorer = tiny_scorer();
+    const auto scorer = tiny_scorer(50);  // far from both ends of the scale
     for (const auto& pixels : tiny_images(2)) {
       for (const auto direction : {Direction::kUp, Direction::kDown}) {
         ScorerVictim white(scorer);
@@ -40,8 +46,7 @@ TEST(AutoAttack, IsAtLeastAsStrongAsEachOfItsMembers) {
         Victim& victim = white_box ? static_cast<Victim&>(white) : black;
         const double ensemble = gain(run_on(victim, on_source("auto:quick=true"), pixels, direction));
         std::vector<AttackSpec> members = {on_source("transfer:steps=10"), AttackSpec::parse("square:queries=40")};
-        for (const char* text :
-             white_box ? std::vector{"fgsm", "ifgsm:steps=5", "apgd:steps=10"} : std::vector{"nes:queries=40"}) {
+        for (const char* text : white_box ? std::vector{"fgsm", "apgd:steps=10"} : std::vector{"nes:queries=40"}) {
           members.push_back(AttackSpec::parse(text));
         }
         double strongest = -1000;
@@ -64,6 +69,55 @@ TEST(AutoAttack, WithASourceUsesItOnABlackBox) {
   const auto with = run_on(again, on_source("auto:quick=true"), pixels, Direction::kUp);
   EXPECT_GT(gain(with), 1.5 * gain(without));
   EXPECT_EQ(again.queries(), victim.queries() + 1);
+}
+
+/// A white box that is a plain function of a batch, [N,3,H,W] -> [N].
+class OpenVictim : public Victim {
+ public:
+  explicit OpenVictim(std::function<torch::Tensor(const torch::Tensor&)> score) : score_(std::move(score)) {}
+  [[nodiscard]] torch::Tensor raw(const torch::Tensor& pixels) override { return score_(pixels); }
+  [[nodiscard]] bool has_gradient() const override { return true; }
+  [[nodiscard]] stats::Affine calibration() const override { return {}; }
+
+ private:
+  std::function<torch::Tensor(const torch::Tensor&)> score_;
+};
+
+torch::Tensor mean_level(const torch::Tensor& x) { return x.flatten(1).mean(1); }
+
+torch::Tensor grey_image() { return torch::full({1, 3, 12, 12}, 128 * kLevel); }
+
+/// Model calls of the full ensemble, judging included.
+std::int64_t calls_on(OpenVictim victim) { return run_on(victim, {"auto"}, grey_image(), Direction::kUp).model_calls; }
+
+TEST(AutoAttack, SpendsNothingMoreOnAnImageWhoseScoreIsOffTheScale) {
+  // One step of the full budget, 2 levels, ends above 100; then at 60, which is where this victim can be brought to.
+  const std::int64_t broken =
+      calls_on(OpenVictim([](const auto& x) { return 99 + 200 * (mean_level(x) - 128 * kLevel); }));
+  const std::int64_t standing =
+      calls_on(OpenVictim([](const auto& x) { return 50 + 1275 * (mean_level(x) - 128 * kLevel); }));
+  EXPECT_LT(broken, 10);
+  EXPECT_GT(standing, 224 + 200);
+  EXPECT_LT(standing, 600);
+}
+
+TEST(AutoAttack, AsksThousandsOfQueriesWhereTheGradientHidesWhatTheyFind) {
+  // Rounding has a gradient of 0 everywhere.
+  const std::int64_t calls =
+      calls_on(OpenVictim([](const auto& x) { return 10 + 100 * mean_level((x * 127.5).floor() / 127.5); }));
+  EXPECT_GT(calls, 2000);
+}
+
+TEST(AutoAttack, StopsAtEachEndOfTheCalibratedScale) {
+  class Falling : public OpenVictim {
+   public:
+    using OpenVictim::OpenVictim;
+    [[nodiscard]] stats::Affine calibration() const override { return {-1, 100}; }
+  };
+  // Calibrated: 1 less 200 for each unit of the mean level.
+  Falling victim([](const auto& x) { return 99 + 200 * (mean_level(x) - 128 * kLevel); });
+  EXPECT_LT(run_on(victim, {"auto"}, grey_image(), Direction::kDown).model_calls, 10);
+  EXPECT_GT(run_on(victim, {"auto"}, grey_image(), Direction::kUp).model_calls, 224);
 }
 
 TEST(AutoAttack, IsJudgedWithinTheVictimsLimit) {

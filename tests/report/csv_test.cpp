@@ -45,6 +45,13 @@ TEST(ImagesCsv, HoldsEveryColumn) {
             std::string(kHead) + "nt.safetensors,fgsm,0.005,a.bmp,61.25,0.1,-2,70.5,3.5,-1,401.5,1,48.125,0.99\n");
 }
 
+TEST(ImagesCsv, TellsOneStrengthOfAnAttackFromAnother) {
+  std::vector<Evaluation> e = {one_image(true)};
+  e[0].attack->name = "apgd";
+  e[0].attack->parameters = {{"steps", 20}, {"restarts", 1}};
+  EXPECT_NE(images_csv(e).find(",apgd restarts 1 steps 20,0.005,"), std::string::npos);
+}
+
 TEST(ImagesCsv, CellsAreEmptyWithoutAnAttack) {
   const std::vector<Evaluation> e = {one_image(false)};
   EXPECT_EQ(images_csv(e), std::string(kHead) + "nt.safetensors,,,a.bmp,61.25,0.1,-2,,,,401.5,,,\n");
