@@ -4,9 +4,26 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <vector>
 
 namespace steadyiqa::attacks {
 namespace {
+
+torch::Tensor per_item(const torch::Tensor& values) { return values.view({-1, 1, 1, 1}); }
+
+/// The strongest points so far.
+struct Best {
+  torch::Tensor x;
+  torch::Tensor values;    ///< [N]
+  torch::Tensor finished;  ///< [N], bool: to be left as it is
+  /// The items of `which`, but for finished ones.
+  void take(const torch::Tensor& which, const torch::Tensor& other, const torch::Tensor& other_values) {
+    const auto mask = which & ~finished;
+    x = torch::where(per_item(mask), other, x);
+    values = torch::where(mask, other_values, values);
+  }
+};
 
 /// Auto-PGD (Croce, Hein 2020, algorithm 1) on a score: the objective is the signed score itself (or minus the distance
 /// to a target), so that nothing of their losses on class logits is left. Momentum .75; the first step is 2 eps, it is
@@ -17,20 +34,25 @@ class Apgd : public Attack {
   struct Options {
     std::int64_t steps = 100;
     std::int64_t restarts = 1;
+    bool until_off_scale = false;
   };
   static const FieldTable<Options>& fields() {
     static const FieldTable<Options> kFields = {
         field("steps", &Options::steps, {.help = "gradient steps of a start", .min = 2, .max = 100000}),
         field("restarts", &Options::restarts,
-              {.help = "starts: the clean image, then random ones", .min = 1, .max = 1000})};
+              {.help = "starts: the clean image, then random ones", .min = 1, .max = 1000}),
+        field("until-off-scale", &Options::until_off_scale,
+              {.help = "an image whose score, after rounding, is at 0 or 100 or beyond is left there"})};
     return kFields;
   }
   explicit Apgd(Options options) : options_(options) {}
 
  private:
   [[nodiscard]] torch::Tensor perturb(Problem& problem) const override;
-  /// The best point of one start and its value.
-  [[nodiscard]] std::pair<torch::Tensor, torch::Tensor> search(Problem& problem, const torch::Tensor& start) const;
+  /// What one start comes to; `finished`: by the starts before.
+  [[nodiscard]] Best search(Problem& problem, const torch::Tensor& start, const torch::Tensor& finished) const;
+  /// Whether, by options_, no item is left to be raised; `x` has just come to `values`.
+  [[nodiscard]] bool finish(Problem& problem, const torch::Tensor& x, const torch::Tensor& values, Best& best) const;
   Options options_;
 };
 
@@ -64,24 +86,35 @@ torch::Tensor stalled(const Progress& progress, const torch::Tensor& best, std::
   return few | ((progress.step_before == progress.step) & (progress.best_before == best));
 }
 
-std::pair<torch::Tensor, torch::Tensor> Apgd::search(Problem& problem, const torch::Tensor& start) const {
+bool Apgd::finish(Problem& problem, const torch::Tensor& x, const torch::Tensor& values, Best& best) const {
+  if (!options_.until_off_scale) {
+    return false;
+  }
+  auto now = problem.off_scale(values) & ~best.finished;
+  if (now.any().item<bool>()) {
+    now = now & problem.off_scale(problem.values(problem.round(x)));
+    best.take(now, x, values);
+    best.finished = best.finished | now;
+  }
+  return best.finished.all().item<bool>();
+}
+
+Best Apgd::search(Problem& problem, const torch::Tensor& start, const torch::Tensor& finished) const {
   constexpr double kMomentum = 0.75;
-  const auto per_item = [](const torch::Tensor& values) { return values.view({-1, 1, 1, 1}); };
   auto x = start;
   auto previous = start;
   auto at = problem.gradient(x);
-  auto best = x;
-  auto best_gradient = at.gradient;
-  auto best_values = at.values;
   auto values = at.values;
+  Best best{x, values, finished};
+  auto best_gradient = at.gradient;
   Progress progress;
   progress.step = torch::full_like(values, 2 * problem.epsilon());
   progress.rises = torch::zeros_like(values);
   progress.step_before = progress.step.clone();
-  progress.best_before = best_values.clone();
+  progress.best_before = best.values.clone();
   const auto marks = checkpoints(options_.steps);
   std::size_t mark = 1;
-  for (std::int64_t k = 0; k < options_.steps; ++k) {
+  for (std::int64_t k = 0; k < options_.steps && !finish(problem, x, values, best); ++k) {
     const auto z = problem.project(x + per_item(progress.step) * at.gradient.sign());
     const auto moved = k == 0 ? z : problem.project(x + kMomentum * (z - x) + (1 - kMomentum) * (x - previous));
     previous = x;
@@ -89,33 +122,35 @@ std::pair<torch::Tensor, torch::Tensor> Apgd::search(Problem& problem, const tor
     at = problem.gradient(x);
     progress.rises = progress.rises + (at.values > values).to(values.scalar_type());
     values = at.values;
-    const auto better = per_item(at.values > best_values);
-    best_gradient = torch::where(better, at.gradient, best_gradient);
-    Problem::keep_better(best, best_values, x, at.values);
+    const auto better = values > best.values;
+    best_gradient = torch::where(per_item(better), at.gradient, best_gradient);
+    best.take(better, x, values);
     if (mark < marks.size() && k + 1 == marks[mark]) {
-      const auto halve = stalled(progress, best_values, marks[mark] - marks[mark - 1]);
+      const auto halve = stalled(progress, best.values, marks[mark] - marks[mark - 1]);
       progress.step_before = progress.step.clone();
-      progress.best_before = best_values.clone();
+      progress.best_before = best.values.clone();
       progress.step = torch::where(halve, progress.step / 2, progress.step);
-      x = torch::where(per_item(halve), best, x);
+      x = torch::where(per_item(halve), best.x, x);
       at.gradient = torch::where(per_item(halve), best_gradient, at.gradient);
-      values = torch::where(halve, best_values, values);
+      values = torch::where(halve, best.values, values);
       progress.rises = torch::zeros_like(values);
       ++mark;
     }
   }
-  return {best, best_values};
+  static_cast<void>(finish(problem, x, values, best));
+  return best;
 }
 
 torch::Tensor Apgd::perturb(Problem& problem) const {
-  auto [best, best_values] = search(problem, problem.clean());
-  for (std::int64_t restart = 1; restart < options_.restarts; ++restart) {
+  auto best = search(problem, problem.clean(), torch::zeros_like(problem.sign(), torch::kBool));
+  for (std::int64_t restart = 1; restart < options_.restarts && !best.finished.all().item<bool>(); ++restart) {
     const auto noise = problem.random("apgd", static_cast<std::uint64_t>(restart),
                                       [&](Rng& rng) { return rng.uniform(-problem.epsilon(), problem.epsilon()); });
-    const auto [x, values] = search(problem, problem.project(problem.clean() + noise));
-    Problem::keep_better(best, best_values, x, values);
+    const auto other = search(problem, problem.project(problem.clean() + noise), best.finished);
+    best.take(other.finished | (other.values > best.values), other.x, other.values);
+    best.finished = other.finished;
   }
-  return best;
+  return best.x;
 }
 
 }  // namespace
@@ -124,7 +159,7 @@ std::vector<AttackInfo> apgd_attacks() {
   return {attack_entry<Apgd>({.name = "apgd",
                               .help = "projected steps that shrink when they stop helping",
                               .source = "Croce, Hein 2020",
-                              .cost = "restarts (steps + 1) B"})};
+                              .cost = "restarts (steps + 1) B, fewer and some F with until-off-scale"})};
 }
 
 }  // namespace steadyiqa::attacks

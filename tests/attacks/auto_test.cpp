@@ -97,7 +97,7 @@ TEST(AutoAttack, SpendsNothingMoreOnAnImageWhoseScoreIsOffTheScale) {
   const std::int64_t standing =
       calls_on(OpenVictim([](const auto& x) { return 50 + 1275 * (mean_level(x) - 128 * kLevel); }));
   EXPECT_LT(broken, 10);
-  EXPECT_GT(standing, 224 + 200);
+  EXPECT_GT(standing, 203 + 200);
   EXPECT_LT(standing, 600);
 }
 
@@ -117,7 +117,33 @@ TEST(AutoAttack, StopsAtEachEndOfTheCalibratedScale) {
   // Calibrated: 1 less 200 for each unit of the mean level.
   Falling victim([](const auto& x) { return 99 + 200 * (mean_level(x) - 128 * kLevel); });
   EXPECT_LT(run_on(victim, {"auto"}, grey_image(), Direction::kDown).model_calls, 10);
-  EXPECT_GT(run_on(victim, {"auto"}, grey_image(), Direction::kUp).model_calls, 224);
+  EXPECT_GT(run_on(victim, {"auto"}, grey_image(), Direction::kUp).model_calls, 203);
+}
+
+/// 98 at level 128, where a step up of two levels ends at 98.4 and one of one level above 100; far below 100 for images
+/// that are darker by 14 levels and more.
+torch::Tensor crest(const torch::Tensor& x) {
+  const auto level = 255 * mean_level(x) - 128;
+  return 98 + 3 * torch::sin(1.5 * level) + 10 * (level + 14).clamp_max(0);
+}
+
+TEST(AutoAttack, EndsItsSearchWithTheFirstPointThatIsOffTheScale) {
+  OpenVictim victim(crest);
+  const auto result = run_on(victim, {"auto"}, grey_image(), Direction::kUp);
+  EXPECT_GE(result.attacked_raw, 100);
+  EXPECT_LT(result.model_calls, 60);
+}
+
+TEST(AutoAttack, LeavesAnImageOffTheScaleWhereOthersOfItsBatchGoOn) {
+  OpenVictim victim(crest);
+  const auto alone = grey_image();
+  const auto both = torch::cat({alone, alone - 28 * kLevel});
+  const auto attack = make_attack({"auto"});
+  Problem one(victim, alone, torch::ones(1), {}, 2 * kLevel, {1});
+  Problem two(victim, both, torch::ones(2), {}, 2 * kLevel, {1, 2});
+  EXPECT_TRUE(torch::equal(attack->propose(two)[0], attack->propose(one)[0]));
+  EXPECT_LT(one.calls(), 60);
+  EXPECT_GT(two.calls(), 200);
 }
 
 TEST(AutoAttack, IsJudgedWithinTheVictimsLimit) {
