@@ -10,8 +10,6 @@
 namespace steadyiqa::attacks {
 namespace {
 
-torch::Tensor per_item(const torch::Tensor& values) { return values.view({-1, 1, 1, 1}); }
-
 /// The strongest points so far.
 struct Best {
   torch::Tensor x;
@@ -20,7 +18,7 @@ struct Best {
   /// The items of `which`, but for finished ones.
   void take(const torch::Tensor& which, const torch::Tensor& other, const torch::Tensor& other_values) {
     const auto mask = which & ~finished;
-    x = torch::where(per_item(mask), other, x);
+    x = Problem::chosen(mask, other, x);
     values = torch::where(mask, other_values, values);
   }
 };
@@ -115,7 +113,7 @@ Best Apgd::search(Problem& problem, const torch::Tensor& start, const torch::Ten
   const auto marks = checkpoints(options_.steps);
   std::size_t mark = 1;
   for (std::int64_t k = 0; k < options_.steps && !finish(problem, x, values, best); ++k) {
-    const auto z = problem.project(x + per_item(progress.step) * at.gradient.sign());
+    const auto z = problem.project(x + progress.step.view({-1, 1, 1, 1}) * at.gradient.sign());
     const auto moved = k == 0 ? z : problem.project(x + kMomentum * (z - x) + (1 - kMomentum) * (x - previous));
     previous = x;
     x = moved;
@@ -123,15 +121,15 @@ Best Apgd::search(Problem& problem, const torch::Tensor& start, const torch::Ten
     progress.rises = progress.rises + (at.values > values).to(values.scalar_type());
     values = at.values;
     const auto better = values > best.values;
-    best_gradient = torch::where(per_item(better), at.gradient, best_gradient);
+    best_gradient = Problem::chosen(better, at.gradient, best_gradient);
     best.take(better, x, values);
     if (mark < marks.size() && k + 1 == marks[mark]) {
       const auto halve = stalled(progress, best.values, marks[mark] - marks[mark - 1]);
       progress.step_before = progress.step.clone();
       progress.best_before = best.values.clone();
       progress.step = torch::where(halve, progress.step / 2, progress.step);
-      x = torch::where(per_item(halve), best.x, x);
-      at.gradient = torch::where(per_item(halve), best_gradient, at.gradient);
+      x = Problem::chosen(halve, best.x, x);
+      at.gradient = Problem::chosen(halve, best_gradient, at.gradient);
       values = torch::where(halve, best.values, values);
       progress.rises = torch::zeros_like(values);
       ++mark;

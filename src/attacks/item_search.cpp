@@ -39,8 +39,8 @@ torch::Tensor search_items(Problem& problem, std::int64_t queries, const MakeSea
   const auto room = problem.room(best_values);
   std::vector<std::unique_ptr<ItemSearch>> searches;
   for (std::int64_t i = 0; i < problem.size(); ++i) {
-    searches.push_back(
-        make({problem, i, problem.clean()[i], best_values[i].item<double>(), room[i].item<double>(), left}));
+    searches.push_back(make({problem, i, problem.clean()[i], problem.box().item(i), best_values[i].item<double>(),
+                             room[i].item<double>(), left}));
   }
   for (; left > 0; --left) {
     const auto pixels = candidates(searches, best);

@@ -19,6 +19,7 @@ struct Item {
   const Problem& problem;
   std::int64_t index = 0;
   torch::Tensor clean;       ///< [3,H,W]
+  PixelBox box;              ///< around it
   double clean_value = 0;    ///< the objective of the clean item
   double room = 0;           ///< how far it could rise, calibrated points
   std::int64_t queries = 0;  ///< scores that the search may still ask for
@@ -30,11 +31,9 @@ struct Item {
   [[nodiscard]] Rng rng(std::string_view purpose, std::uint64_t index_of_purpose = 0) const {
     return problem.rng(index, purpose, index_of_purpose);
   }
-  [[nodiscard]] torch::Tensor project(const torch::Tensor& x) const { return into_box(x, clean, epsilon()); }
+  [[nodiscard]] torch::Tensor project(const torch::Tensor& x) const { return box.project(x); }
   /// Whole grey levels within budget: what a victim that reads image files can be asked.
-  [[nodiscard]] torch::Tensor round(const torch::Tensor& x) const {
-    return round_to_8_bit(project(x), clean, budget_levels(epsilon()));
-  }
+  [[nodiscard]] torch::Tensor round(const torch::Tensor& x) const { return box.round(x); }
 };
 
 /// The search of one item: it names pixels, is told their value, names the next.

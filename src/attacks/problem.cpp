@@ -5,13 +5,15 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <cstdint>
 #include <utility>
 
 namespace steadyiqa::attacks {
 namespace {
 
 void require_finite(const torch::Tensor& values, const char* what) {
-  if (!torch::isfinite(values).all().item<bool>()) {
+  // A sum takes one pass; that of finite values may overflow.
+  if (!std::isfinite(values.sum().item<double>()) && !torch::isfinite(values).all().item<bool>()) {
     fail(ErrorKind::kNumeric, "attack: {} is not finite", what);
   }
 }
@@ -24,39 +26,13 @@ stats::Affine usable(stats::Affine line) {
 
 }  // namespace
 
-int budget_levels(double epsilon) {
-  const int levels = static_cast<int>(std::floor(epsilon * 255.0 + 1e-4));
-  if (levels < 1) {
-    fail_usage("a budget of {}px is below one grey level (1/255) and would vanish in an 8-bit image", epsilon);
-  }
-  return levels;
-}
-
-torch::Tensor into_box(const torch::Tensor& x, const torch::Tensor& clean, double epsilon) {
-  return torch::minimum(torch::maximum(x, clean - epsilon), clean + epsilon).clamp(0, 1);
-}
-
-torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean, const torch::Tensor& levels) {
-  // The whole levels within budget. Clean values between levels (the crops of an enlarged image) must be stayed near,
-  // too; the slack is for float arithmetic on those that are whole.
-  constexpr double kSlack = 1e-3;
-  const auto base = clean * 255.0;
-  const auto low = (base - (levels + kSlack)).ceil();
-  const auto high = (base + (levels + kSlack)).floor();
-  return torch::minimum(torch::maximum((x * 255.0).round(), low), high).clamp(0, 255) / 255.0;
-}
-
-torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean, int levels) {
-  return round_to_8_bit(x, clean, torch::scalar_tensor(levels, clean.options()));
-}
-
 Problem::Problem(Victim& victim, torch::Tensor clean, torch::Tensor sign, torch::Tensor target, double epsilon,
                  std::vector<std::uint64_t> seeds)
     : victim_(victim),
       clean_(std::move(clean)),
       sign_(std::move(sign)),
       target_(std::move(target)),
-      epsilon_(epsilon),
+      box_(clean_, epsilon),
       seeds_(std::move(seeds)),
       calibration_(usable(victim.calibration())) {
   STEADYIQA_ASSERT(clean_.dim() == 4 && sign_.numel() == size() && seeds_.size() == static_cast<std::size_t>(size()),
@@ -117,17 +93,19 @@ torch::Tensor Problem::scale_end() const {
   return torch::where(sign_ > 0, 100.0 - calibration_.intercept, calibration_.intercept).to(sign_.scalar_type());
 }
 
-torch::Tensor Problem::project(const torch::Tensor& x) const { return into_box(x, clean_, epsilon_); }
-
-torch::Tensor Problem::round(const torch::Tensor& x) const {
-  return round_to_8_bit(project(x), clean_, budget_levels(epsilon_));
-}
-
 void Problem::keep_better(torch::Tensor& x, torch::Tensor& values, const torch::Tensor& candidate,
                           const torch::Tensor& candidate_values) {
   const auto better = candidate_values > values;
-  x = torch::where(better.view({-1, 1, 1, 1}), candidate, x);
+  x = chosen(better, candidate, x);
   values = torch::where(better, candidate_values, values);
+}
+
+torch::Tensor Problem::chosen(const torch::Tensor& which, const torch::Tensor& x, const torch::Tensor& otherwise) {
+  const auto count = which.sum().item<std::int64_t>();
+  if (count == 0 || count == which.numel()) {
+    return count == 0 ? otherwise : x;
+  }
+  return torch::where(which.view({-1, 1, 1, 1}), x, otherwise);
 }
 
 Rng Problem::rng(std::int64_t item, std::string_view purpose, std::uint64_t index) const {

@@ -1,6 +1,7 @@
 // What an attack sees: an objective to be increased, the clean pixels, a budget. It counts what the attack asks.
 #pragma once
 
+#include "attacks/pixel_box.h"
 #include "attacks/victim.h"
 #include "base/seed.h"
 
@@ -28,10 +29,10 @@ class Problem {
   /// Whether the victim gives gradients.
   [[nodiscard]] bool white_box() const { return victim_.has_gradient(); }
   /// l-infinity budget in [0,1] pixel units.
-  [[nodiscard]] double epsilon() const { return epsilon_; }
+  [[nodiscard]] double epsilon() const { return box_.epsilon(); }
 
   /// The same task on another victim, whose calls are not counted here.
-  [[nodiscard]] Problem on(Victim& other) const { return {other, clean_, sign_, target_, epsilon_, seeds_}; }
+  [[nodiscard]] Problem on(Victim& other) const { return {other, clean_, sign_, target_, epsilon(), seeds_}; }
 
   /// The objective of each item in calibrated points, more is better for the attack: sign x score, or minus the
   /// distance to the target. [N,3,H,W] -> [N]. Counts one forward call. Throws Error(kNumeric) when one is not finite.
@@ -54,12 +55,16 @@ class Problem {
   [[nodiscard]] torch::Tensor off_scale(const torch::Tensor& values) const;
 
   /// Into the eps-box around `clean` and into [0,1].
-  [[nodiscard]] torch::Tensor project(const torch::Tensor& x) const;
+  [[nodiscard]] torch::Tensor project(const torch::Tensor& x) const { return box_.project(x); }
   /// As a user would save it: whole grey levels, within budget and [0,1].
-  [[nodiscard]] torch::Tensor round(const torch::Tensor& x) const;
+  [[nodiscard]] torch::Tensor round(const torch::Tensor& x) const { return box_.round(x); }
+  [[nodiscard]] const PixelBox& box() const { return box_; }
   /// Takes each item of `candidate` where its value is above `values`, into `x` and `values`, in place.
   static void keep_better(torch::Tensor& x, torch::Tensor& values, const torch::Tensor& candidate,
                           const torch::Tensor& candidate_values);
+  /// For the items of `which` ([N], bool) `x`, else `otherwise`; where that is all or none, the tensor itself.
+  [[nodiscard]] static torch::Tensor chosen(const torch::Tensor& which, const torch::Tensor& x,
+                                            const torch::Tensor& otherwise);
 
   /// Item `item`'s own randomness, whatever batch it is in.
   [[nodiscard]] Rng rng(std::int64_t item, std::string_view purpose, std::uint64_t index = 0) const;
@@ -85,25 +90,12 @@ class Problem {
   torch::Tensor clean_;
   torch::Tensor sign_;
   torch::Tensor target_;
-  double epsilon_;
+  PixelBox box_;
   std::vector<std::uint64_t> seeds_;
   stats::Affine calibration_;
   std::int64_t forward_calls_ = 0;
   std::int64_t gradient_calls_ = 0;
   std::int64_t call_limit_ = std::numeric_limits<std::int64_t>::max();
 };
-
-/// The budget in whole grey levels that survives 8-bit rounding: floor(epsilon * 255 + 1e-4).
-/// Throws Error(kUsage) when it is below one level: such a perturbation would vanish when saved.
-[[nodiscard]] int budget_levels(double epsilon);
-
-/// Within epsilon of `clean` and within [0,1].
-[[nodiscard]] torch::Tensor into_box(const torch::Tensor& x, const torch::Tensor& clean, double epsilon);
-
-/// To the nearest multiple of 1/255 within `levels` whole grey levels of `clean` (one number, or one for each value)
-/// and within [0,1].
-[[nodiscard]] torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean,
-                                           const torch::Tensor& levels);
-[[nodiscard]] torch::Tensor round_to_8_bit(const torch::Tensor& x, const torch::Tensor& clean, int levels);
 
 }  // namespace steadyiqa::attacks
