@@ -1,6 +1,7 @@
 // The ensemble against its members.
 #include "attacks/auto_attack.h"
 
+#include "attacks/analytic_victim.h"
 #include "attacks/function_victim.h"
 #include "attacks/tiny_source.h"
 
@@ -9,14 +10,14 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
-#include <utility>
 #include <vector>
 
 namespace steadyiqa::attacks {
 namespace {
 
+using ::steadyiqa::testing::DifferentiableVictim;
 using ::steadyiqa::testing::FunctionVictim;
+using ::steadyiqa::testing::problem_of;
 using ::steadyiqa::testing::tiny_images;
 using ::steadyiqa::testing::tiny_scorer;
 using ::steadyiqa::testing::tiny_source;
@@ -71,31 +72,21 @@ TEST(AutoAttack, WithASourceUsesItOnABlackBox) {
   EXPECT_EQ(again.queries(), victim.queries() + 1);
 }
 
-/// A white box that is a plain function of a batch, [N,3,H,W] -> [N].
-class OpenVictim : public Victim {
- public:
-  explicit OpenVictim(std::function<torch::Tensor(const torch::Tensor&)> score) : score_(std::move(score)) {}
-  [[nodiscard]] torch::Tensor raw(const torch::Tensor& pixels) override { return score_(pixels); }
-  [[nodiscard]] bool has_gradient() const override { return true; }
-  [[nodiscard]] stats::Affine calibration() const override { return {}; }
-
- private:
-  std::function<torch::Tensor(const torch::Tensor&)> score_;
-};
-
 torch::Tensor mean_level(const torch::Tensor& x) { return x.flatten(1).mean(1); }
 
 torch::Tensor grey_image() { return torch::full({1, 3, 12, 12}, 128 * kLevel); }
 
 /// Model calls of the full ensemble, judging included.
-std::int64_t calls_on(OpenVictim victim) { return run_on(victim, {"auto"}, grey_image(), Direction::kUp).model_calls; }
+std::int64_t calls_on(DifferentiableVictim victim) {
+  return run_on(victim, {"auto"}, grey_image(), Direction::kUp).model_calls;
+}
 
 TEST(AutoAttack, SpendsNothingMoreOnAnImageWhoseScoreIsOffTheScale) {
-  // One step of the full budget, 2 levels, ends above 100; then at 60, which is where this victim can be brought to.
+  // With the whole budget, 2 levels, the first ends above 100, and the second at 60.
   const std::int64_t broken =
-      calls_on(OpenVictim([](const auto& x) { return 99 + 200 * (mean_level(x) - 128 * kLevel); }));
+      calls_on(DifferentiableVictim([](const auto& x) { return 99 + 200 * (mean_level(x) - 128 * kLevel); }));
   const std::int64_t standing =
-      calls_on(OpenVictim([](const auto& x) { return 50 + 1275 * (mean_level(x) - 128 * kLevel); }));
+      calls_on(DifferentiableVictim([](const auto& x) { return 50 + 1275 * (mean_level(x) - 128 * kLevel); }));
   EXPECT_LT(broken, 10);
   EXPECT_GT(standing, 112 + 100);
   EXPECT_LT(standing, 300);
@@ -104,14 +95,14 @@ TEST(AutoAttack, SpendsNothingMoreOnAnImageWhoseScoreIsOffTheScale) {
 TEST(AutoAttack, AsksThousandsOfQueriesWhereTheGradientHidesWhatTheyFind) {
   // Rounding has a gradient of 0 everywhere.
   const std::int64_t calls =
-      calls_on(OpenVictim([](const auto& x) { return 10 + 100 * mean_level((x * 127.5).floor() / 127.5); }));
+      calls_on(DifferentiableVictim([](const auto& x) { return 10 + 100 * mean_level((x * 127.5).floor() / 127.5); }));
   EXPECT_GT(calls, 2000);
 }
 
 TEST(AutoAttack, StopsAtEachEndOfTheCalibratedScale) {
-  class Falling : public OpenVictim {
+  class Falling : public DifferentiableVictim {
    public:
-    using OpenVictim::OpenVictim;
+    using DifferentiableVictim::DifferentiableVictim;
     [[nodiscard]] stats::Affine calibration() const override { return {-1, 100}; }
   };
   // Calibrated: 1 less 200 for each unit of the mean level.
@@ -128,19 +119,19 @@ torch::Tensor crest(const torch::Tensor& x) {
 }
 
 TEST(AutoAttack, EndsItsSearchWithTheFirstPointThatIsOffTheScale) {
-  OpenVictim victim(crest);
+  DifferentiableVictim victim(crest);
   const auto result = run_on(victim, {"auto"}, grey_image(), Direction::kUp);
   EXPECT_GE(result.attacked_raw, 100);
   EXPECT_LT(result.model_calls, 60);
 }
 
 TEST(AutoAttack, LeavesAnImageOffTheScaleWhereOthersOfItsBatchGoOn) {
-  OpenVictim victim(crest);
+  DifferentiableVictim victim(crest);
   const auto alone = grey_image();
   const auto both = torch::cat({alone, alone - 28 * kLevel});
   const auto attack = make_attack({"auto"});
-  Problem one(victim, alone, torch::ones(1), {}, 2 * kLevel, {1});
-  Problem two(victim, both, torch::ones(2), {}, 2 * kLevel, {1, 2});
+  auto one = problem_of(victim, alone, 1, 2 * kLevel);
+  auto two = problem_of(victim, both, 1, 2 * kLevel);
   EXPECT_TRUE(torch::equal(attack->propose(two)[0], attack->propose(one)[0]));
   EXPECT_LT(one.calls(), 60);
   EXPECT_GT(two.calls(), 112 + 100);
