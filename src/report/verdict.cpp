@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace steadyiqa::report {
 namespace {
@@ -13,12 +14,12 @@ std::string show(const json& value, const char* format = "{:.2f}") {
   return value.is_null() ? "-" : fmt::format(fmt::runtime(format), value.get<double>());
 }
 
-/// The attack that leaves the least correlation; null where none has any.
+/// The attack that moves scores furthest, in shares of their spread; null where there is none.
 const json* strongest(const json& model) {
   const json* worst = nullptr;
+  const auto moved = [](const json& attack) { return attack.at("measures").at("change_share_of_spread"); };
   for (const auto& attack : model.at("attacks")) {
-    const auto& srocc = attack.at("measures").at("with_mos").at("srocc");
-    if (!srocc.is_null() && (worst == nullptr || srocc < worst->at("measures").at("with_mos").at("srocc"))) {
+    if (!moved(attack).is_null() && (worst == nullptr || moved(attack) > moved(*worst))) {
       worst = &attack;
     }
   }
@@ -29,18 +30,22 @@ std::string attack_name(const json& attack) {
   return fmt::format("{} at {:g}/255", attack.at("name").get<std::string>(), attack.at("eps_px").get<double>() * 255.0);
 }
 
+std::string interval(const json& attack, const char* measure) {
+  const auto& range = attack.at("intervals").at(measure);
+  return fmt::format("95 % interval {} to {}", show(range.at("low")), show(range.at("high")));
+}
+
 std::string of_model(const json& model) {
   auto text = fmt::format("{}: clean SROCC to MOS {}", model.at("label").get<std::string>(),
                           show(model.at("clean").at("srocc")));
   if (const auto* worst = strongest(model); worst != nullptr) {
     const auto& measures = worst->at("measures");
-    const auto& interval = worst->at("intervals").at("srocc_attacked");
     text += fmt::format(
-        "; under the strongest attack, {}, {} (95 % interval {} to {}), and scores move by {} points on average, {} of "
-        "their spread",
-        attack_name(*worst), show(measures.at("with_mos").at("srocc")), show(interval.at("low")),
-        show(interval.at("high")), show(measures.at("change_mean"), "{:.1f}"),
-        show(measures.at("change_share_of_spread")));
+        "; under the strongest attack, {}, scores move by {} points on average, {} of their spread ({}), and SROCC to "
+        "MOS is {} ({})",
+        attack_name(*worst), show(measures.at("change_mean"), "{:.1f}"), show(measures.at("change_share_of_spread")),
+        interval(*worst, "change_share_of_spread"), show(measures.at("with_mos").at("srocc")),
+        interval(*worst, "srocc_attacked"));
   }
   text += ".";
   if (!model.at("calibrated").get<bool>()) {
@@ -52,23 +57,51 @@ std::string of_model(const json& model) {
   return text;
 }
 
-/// How a model compares with the first under each attack; "" where that cannot be said.
-std::string of_difference(const json& model, const json& first) {
+struct Wins {
   std::size_t better = 0;
   std::size_t worse = 0;
+};
+
+/// Attacks and budgets whose paired interval of a measure leaves out 0; nothing where one has no interval.
+std::optional<Wins> wins(const json& model, const char* measure, bool higher_is_better) {
+  Wins wins;
   for (const auto& attack : model.at("attacks")) {
     const auto& difference = attack.at("differences");
-    if (difference.is_null() || difference.at("srocc_attacked").at("low").is_null()) {
-      return "";
+    if (difference.is_null() || difference.at(measure).at("low").is_null()) {
+      return std::nullopt;
     }
-    better += difference.at("srocc_attacked").at("low") > 0.0 ? 1 : 0;
-    worse += difference.at("srocc_attacked").at("high") < 0.0 ? 1 : 0;
+    const bool above = difference.at(measure).at("low") > 0.0;
+    const bool below = difference.at(measure).at("high") < 0.0;
+    wins.better += (higher_is_better ? above : below) ? 1 : 0;
+    wins.worse += (higher_is_better ? below : above) ? 1 : 0;
   }
-  const auto count = model.at("attacks").size();
+  return wins;
+}
+
+/// How a model compares with the first under each attack; "" where that cannot be said.
+std::string of_difference(const json& model, const json& first) {
+  const auto change = wins(model, "change_share_of_spread", false);
+  const auto srocc = wins(model, "srocc_attacked", true);
+  if (!change || !srocc) {
+    return "";
+  }
   return fmt::format(
-      "{} keeps a higher SROCC to MOS than {} in {} of {} attacks and budgets, a lower one in {}; in the rest "
-      "the paired 95 % interval holds 0.",
-      model.at("label").get<std::string>(), first.at("label").get<std::string>(), better, count, worse);
+      "Of {} attacks and budgets, the scores of {} move less than those of {}, for their spread, in {}, further in {}; "
+      "its SROCC to MOS is higher in {}, lower in {}; in the rest the paired 95 % interval holds 0.",
+      model.at("attacks").size(), model.at("label").get<std::string>(), first.at("label").get<std::string>(),
+      change->better, change->worse, srocc->better, srocc->worse);
+}
+
+/// Attacks that do not aim at the ranking leave an SROCC that must not be read as the least there is.
+std::string of_directions(const json& model) {
+  const bool elsewhere = std::ranges::any_of(model.at("attacks"), [](const json& attack) {
+    return !attack.at("direction").get<std::string>().starts_with("mid");
+  });
+  return elsewhere
+             ? "SROCC under attack is comparable between models where the direction is mid (high scores down, low ones "
+               "up). Pushed one way, or each image whichever way is further (both), scores can lose or keep their "
+               "order by the way they take: read how far they move."
+             : "";
 }
 
 }  // namespace
@@ -89,6 +122,9 @@ std::vector<std::string> verdict(const json& document) {
         sentences.push_back(std::move(text));
       }
     }
+  }
+  if (auto text = of_directions(models.front()); !text.empty()) {
+    sentences.push_back(std::move(text));
   }
   return sentences;
 }

@@ -57,16 +57,42 @@ json some_document() {
           {"device", "cpu"},
           {"precision", "float32"},
           {"verdict", {"It holds."}},
-          {"models", {model("base_1", 0.05, nullptr), model("nt|2", 0.5, {{"srocc_attacked", estimate(0.45)}})}}};
+          {"models",
+           {model("base_1", 0.05, nullptr),
+            model("nt|2", 0.5, {{"srocc_attacked", estimate(0.45)}, {"change_share_of_spread", estimate(0.45)}})}}};
 }
 
-TEST(Verdict, SaysWhatTheStrongestAttackLeavesAndWhoKeepsMore) {
+TEST(Verdict, SaysHowFarTheStrongestAttackMovesScoresAndWhoHolds) {
   const auto sentences = verdict(some_document());
   ASSERT_EQ(sentences.size(), 3U);
-  EXPECT_NE(sentences[0].find("base_1: clean SROCC to MOS 0.80; under the strongest attack, fgsm at 2/255, 0.05"),
-            std::string::npos)
+  EXPECT_NE(
+      sentences[0].find("base_1: clean SROCC to MOS 0.80; under the strongest attack, fgsm at 2/255, scores move by "
+                        "20.2 points on average, 1.10 of their spread (95 % interval -0.05 to 0.15), and SROCC to MOS "
+                        "is 0.05 (95 % interval -0.05 to 0.15)."),
+      std::string::npos)
       << sentences[0];
-  EXPECT_NE(sentences[2].find("higher SROCC to MOS than base_1 in 1 of 1"), std::string::npos) << sentences[2];
+  EXPECT_NE(sentences[2].find(
+                "Of 1 attacks and budgets, the scores of nt|2 move less than those of base_1, for their spread, "
+                "in 0, further in 1; its SROCC to MOS is higher in 1, lower in 0"),
+            std::string::npos)
+      << sentences[2];
+}
+
+TEST(Verdict, TakesTheAttackThatMovesFurthestNotTheLowestCorrelation) {
+  auto document = some_document();
+  auto further = attack(0.6, nullptr);
+  further["name"] = "apgd";
+  further["measures"]["change_share_of_spread"] = 3.0;
+  document["models"][0]["attacks"].push_back(further);
+  EXPECT_NE(verdict(document)[0].find("strongest attack, apgd"), std::string::npos);
+}
+
+TEST(Verdict, WarnsOfCorrelationsWhereAnAttackDoesNotAimAtTheRanking) {
+  auto document = some_document();
+  document["models"][0]["attacks"][0]["direction"] = "both";
+  const auto sentences = verdict(document);
+  ASSERT_EQ(sentences.size(), 4U);
+  EXPECT_NE(sentences[3].find("comparable between models where the direction is mid"), std::string::npos);
 }
 
 TEST(Verdict, SaysWhatIsMissingOrSuspicious) {

@@ -145,11 +145,13 @@
     if (names.length === 0) return;
     const part = section('Over budgets');
     for (const name of names) {
+      const bare = (text) => text.replace(/, \{.*$/, '');  // parameters only where another attack has the same name
+      const title = names.filter((other) => bare(other) === bare(name)).length > 1 ? name : bare(name);
       const lines = (key) => models.flatMap((m, i) => m.curves.filter((c) => c.attack === name).map((c) =>
         ({label: m.label, model: i, line: true, points: c.points.map((p) => [p.eps_px * 255, p[key]])})));
-      part.append(make('h3', {}, name), make('div', {class: 'charts'},
-        chart(`SROCC to MOS under ${name}`, 'budget, grey levels of 255', 'SROCC', lines('srocc_attacked')),
-        chart(`Change / spread under ${name}`, 'budget, grey levels of 255', 'mean change / spread', lines('change_share_of_spread'))),
+      part.append(make('h3', {}, title), make('div', {class: 'charts'},
+        chart(`SROCC to MOS under ${title}`, 'budget, grey levels of 255', 'SROCC', lines('srocc_attacked')),
+        chart(`Change / spread under ${title}`, 'budget, grey levels of 255', 'mean change / spread', lines('change_share_of_spread'))),
       table('Integral score: mean change of 100 points over budgets, lower is better', ['model', 'integral score ↓'],
         models.map((m, i) => [modelName(i), shown((m.curves.find((c) => c.attack === name) || {}).integral_score, 4)])));
     }
