@@ -52,10 +52,10 @@ torch::Tensor activated(torch::Tensor x, double ceiling) {
     const auto y = Clipped::apply(primal, ceiling);
     return at::_make_dual(y, passed(tangent, y.detach(), ceiling), kLevel);
   }
-  if (x.scalar_type() == torch::kFloat32 || ceiling == kNone || !torch::GradMode::is_enabled()) {
-    return ceiling == kNone ? x.relu_() : torch::relu6_(x);
+  if (ceiling == kNone) {
+    return x.relu_();
   }
-  return Clipped::apply(x, ceiling);
+  return torch::GradMode::is_enabled() && x.requires_grad() ? Clipped::apply(x, ceiling) : torch::relu6_(x);
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ TORCH_MODULE(Convolution);
 
 /// max(x, 0) and min(max(x, 0), 6), elementwise; the gradient is 0 at both ends. `x` is used up: its memory may hold
 /// the result. Under forward-mode differentiation libtorch's own in-place forms copy the tangents and add up zeros in
-/// their backward passes, and before version 2 its ReLU6 has no backward pass in bfloat16; these do neither.
+/// their backward passes, and before version 2 its ReLU6 has no backward pass in bfloat16 and keeps a copy of its input
+/// for the one in float32; these do neither.
 [[nodiscard]] torch::Tensor apply_relu(torch::Tensor x);
 [[nodiscard]] torch::Tensor apply_relu6(torch::Tensor x);
 
