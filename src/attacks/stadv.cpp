@@ -1,5 +1,6 @@
 #include "attacks/stadv.h"
 
+#include "attacks/clamp.h"
 #include "models/network.h"
 
 #include <torch/torch.h>
@@ -123,7 +124,7 @@ struct Position {
 };
 
 Position position(const torch::Tensor& at, std::int64_t size) {
-  const auto inside = at.clamp(0, static_cast<double>(size - 1));
+  const auto inside = clamp_ends_included(at, 0, static_cast<double>(size - 1));
   const auto before = inside.detach().floor().clamp(0, static_cast<double>(std::max<std::int64_t>(size - 2, 0)));
   const auto after = (before + 1).clamp_max(static_cast<double>(size - 1));
   return {before.to(torch::kInt64), after.to(torch::kInt64), inside - before};

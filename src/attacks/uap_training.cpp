@@ -1,6 +1,7 @@
 #include "attacks/uap_training.h"
 
 #include "attacks/adam.h"
+#include "attacks/clamp.h"
 #include "attacks/uap_generator.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -212,7 +213,7 @@ models::InputGradient uap_gradient(Victim& victim, const torch::Tensor& pixels, 
   return models::input_gradient(
       [&](const torch::Tensor& at) {
         const auto moved = pixels + at;
-        const auto cut = moved.clamp(0, 1);
+        const auto cut = clamp_ends_included(moved, 0, 1);
         return scale * victim.raw(variant == UapVariant::kPaper ? cut : moved + (cut - moved).detach());
       },
       perturbation);
