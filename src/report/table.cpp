@@ -185,7 +185,9 @@ void add_attack_rows(std::vector<GridRow>& rows, const AttackDescription& attack
 std::string attack_text(const AttackDescription& attack) {
   std::string text = attack.name;
   for (const auto& [key, value] : attack.parameters.items()) {
-    text += fmt::format(" {} {}", key, value.is_string() ? value.get<std::string>() : value.dump());
+    if (value != "") {
+      text += fmt::format(" {} {}", key, value.is_string() ? value.get<std::string>() : value.dump());
+    }
   }
   return text;
 }
