@@ -20,6 +20,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <thread>
 
 namespace steadyiqa::evaluation {
@@ -28,6 +29,7 @@ namespace {
 constexpr std::int64_t kPictureSide = 256;  // pixels
 constexpr std::int64_t kSensitivitySide = 48;
 constexpr auto kWaitForOthers = std::chrono::milliseconds(200);
+constexpr const char* kMasking = "masking report";  // as a claim, where an image stands otherwise
 
 nlohmann::json preprocessing_of(const models::ScorerOptions& options) {
   return {{"input", options_to_json(options.input, models::input_policy_fields())},
@@ -75,6 +77,20 @@ std::vector<std::byte> sensitivity_png(const torch::Tensor& gradient) {
   return image::encode_png(data::to_image(shown[0].expand({3, -1, -1}).contiguous()));
 }
 
+void stop_where_interrupted() {
+  if (interrupted()) {
+    throw Error(ErrorKind::kInterrupted, "interrupted; run it again to go on");
+  }
+}
+
+/// For what another process is at.
+void wait_until(const std::function<bool()>& happened) {
+  while (!happened()) {
+    stop_where_interrupted();
+    std::this_thread::sleep_for(kWaitForOthers);
+  }
+}
+
 /// One model, one set, one protocol at work.
 class Filling {
  public:
@@ -119,11 +135,9 @@ class Filling {
       const auto before = left.size();
       pass(left);
       std::erase_if(left, [&](std::size_t i) { return is_done(i); });
-      if (left.size() == before) {
-        std::this_thread::sleep_for(kWaitForOthers);  // all in the hands of others
-      }
-      if (interrupted()) {
-        throw Error(ErrorKind::kInterrupted, "interrupted; run it again to go on");
+      stop_where_interrupted();
+      if (left.size() == before) {  // all in the hands of others
+        wait_until([&] { return std::ranges::any_of(left, [&](std::size_t i) { return is_done(i) || is_free(i); }); });
       }
     }
     return plan_;
@@ -136,6 +150,14 @@ class Filling {
            std::ranges::all_of(plan_.attacks,
                                [&](const auto& a) { return store_.has_attacked(plan_.model, image, a); }) &&
            missing_bounds(image).empty();
+  }
+
+  [[nodiscard]] bool is_free(std::size_t i) const {
+    const bool mine = store_.claim(plan_.model, members_[i].image);
+    if (mine) {
+      store_.release(plan_.model, members_[i].image);
+    }
+    return mine;
   }
 
   [[nodiscard]] std::vector<double> missing_bounds(const std::string& image) const {
@@ -268,10 +290,18 @@ BoundRow first_order_bound(const models::Scorer& scorer, const torch::Tensor& pi
 StoredPlan fill(ResultStore& store, const checkpoint::LoadedModel& model, const std::string& model_path,
                 const data::Dataset& dataset, const Protocol& protocol, const FillOptions& options) {
   const auto plan = Filling(store, model, model_path, dataset, protocol, options).run();
-  if (protocol.masking_images > 0 && options.shard.index == 0 && store.masking(plan.key()).empty()) {
-    auto first = dataset;
-    first.samples.resize(std::min(first.samples.size(), static_cast<std::size_t>(protocol.masking_images)));
-    store.put_masking(plan.key(), masking_report(model, model_path, first, {.epsilon = protocol.masking_epsilon}));
+  if (protocol.masking_images > 0 && options.shard.index == 0) {
+    const auto is_there = [&] { return !store.masking(plan.key()).empty(); };
+    bool mine = false;
+    wait_until([&] { return is_there() || (mine = store.claim(plan.key(), kMasking)); });
+    if (!is_there()) {
+      auto first = dataset;
+      first.samples.resize(std::min(first.samples.size(), static_cast<std::size_t>(protocol.masking_images)));
+      store.put_masking(plan.key(), masking_report(model, model_path, first, {.epsilon = protocol.masking_epsilon}));
+    }
+    if (mine) {
+      store.release(plan.key(), kMasking);
+    }
   }
   return plan;
 }
