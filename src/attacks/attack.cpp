@@ -84,9 +84,13 @@ std::vector<std::uint64_t> item_seeds(const torch::Tensor& items, std::int64_t s
   return seeds;
 }
 
-/// Each item from the trial that moved it further.
-void merge(Trial& best, const Trial& other, const torch::Tensor& clean) {
-  const auto better = (other.raw - clean).abs() > (best.raw - clean).abs();
+/// Each item from the trial that moved its score further on the scale of 0 to 100; of equals, further at all.
+void merge(Trial& best, const Trial& other, const torch::Tensor& clean, const stats::Affine& line) {
+  const auto on_scale = [&](const torch::Tensor& raw) { return (raw * line.slope + line.intercept).clamp(0, 100); };
+  const auto moved = [&](const Trial& trial) { return (on_scale(trial.raw) - on_scale(clean)).abs(); };
+  const auto moved_at_all = [&](const Trial& trial) { return (trial.raw - clean).abs(); };
+  const auto more = moved(other) - moved(best);
+  const auto better = (more > 0) | ((more == 0) & (moved_at_all(other) > moved_at_all(best)));
   best.pixels = torch::where(better.view({-1, 1, 1, 1}), other.pixels, best.pixels);
   best.raw = torch::where(better, other.raw, best.raw);
   best.unrounded_raw = torch::where(better, other.unrounded_raw, best.unrounded_raw);
@@ -124,7 +128,7 @@ AttackResult Attack::run(Victim& victim, const torch::Tensor& pixels, const Atta
   const auto first = signs(victim, options.direction, clean);
   auto trial = attempt(first, both ? 2 : 1);
   if (both) {
-    merge(trial, attempt(-first, 1), clean);
+    merge(trial, attempt(-first, 1), clean, victim.calibration());
   }
   result.clean = items;
   result.attacked = trial.pixels;

@@ -22,7 +22,7 @@ enum class Direction {
   kDown,
   kMid,     ///< down when the calibrated clean score is above 50, else up
   kMidRaw,  ///< the same on the raw score: the NT authors' rule
-  kBoth     ///< up and down, each judged; the larger change counts
+  kBoth     ///< up and down, each judged; the larger change on the scale of 0 to 100 counts, of equals the larger one
 };
 
 /// "NAME[:key=value,...]": an attack of the catalogue and its own parameters.

@@ -102,6 +102,21 @@ TEST(Direction, BothTakesTheLargerChange) {
   EXPECT_TRUE(chose_up > 0 && chose_up < static_cast<int>(images.size())) << "the images tell nothing: " << chose_up;
 }
 
+TEST(Direction, BothDoesNotCountWhatLiesBeyondTheScale) {
+  auto scorer = tiny_scorer();
+  const auto pixels = tiny_images(1)[0];
+  const auto raw = attack(scorer, pixels, Direction::kDown);
+  const double fall = raw.clean_raw - raw.attacked_raw;
+  const double rise = attack(scorer, pixels, Direction::kUp).attacked_raw - raw.clean_raw;
+  ASSERT_GT(std::min(fall, rise), 0.0);
+  // The change that is the larger one by far has a tenth of the other's room before it leaves the scale.
+  for (const bool low : {true, false}) {
+    const double slope = 1000.0 / std::min(fall, rise);
+    scorer.set_scale({"test", {slope, (low ? 9.0 : 91.0) - slope * raw.clean_raw}, true});
+    EXPECT_EQ(attack(scorer, pixels, Direction::kBoth).direction, low ? 1 : -1);
+  }
+}
+
 TEST(Direction, EachCropHasItsOwn) {
   // Two half images, one bright, one dark: with the mid-point between their scores the crops must part.
   auto scorer = tiny_scorer();
