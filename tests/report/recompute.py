@@ -143,18 +143,33 @@ def cdf_distance(a, b, power):
 
 
 def logistic_plcc(x, y):
+    """Pearson's r after the 4-parameter logistic of least squares, fitted on standardised values from both slopes."""
+    import numpy as np
     from scipy.optimize import least_squares
 
-    def curve(b, x):
-        return [b[1] + (b[0] - b[1]) / (1 + math.exp(min(700, -(v - b[2]) / abs(b[3])))) for v in x]
+    u, v = ((np.array(values) - mean(values)) / spread(values) for values in (x, y))
+
+    def width(b):
+        return max(abs(b[3]), 1e-12)
+
+    def share(b):
+        return 1 / (1 + np.exp(np.clip(-(u - b[2]) / width(b), -700, 700)))
+
+    def curve(b):
+        return b[1] + (b[0] - b[1]) * share(b)
+
+    def jacobian(b):
+        g = share(b)
+        slope = (b[0] - b[1]) * g * (1 - g) / width(b)
+        return np.stack([g, 1 - g, -slope, -slope * (u - b[2]) / width(b) * np.sign(b[3])], axis=1)
 
     best = None
-    for high, low in ((max(y), min(y)), (min(y), max(y))):
-        fit = least_squares(lambda b: [u - v for u, v in zip(curve(b, x), y)], [high, low, mean(x), spread(x) / 4],
-                            method="lm", xtol=1e-15, ftol=1e-15, gtol=1e-15, max_nfev=20000)
-        if best is None or fit.cost < best.cost:
+    for high, low in ((max(v), min(v)), (min(v), max(v))):
+        fit = least_squares(lambda b: curve(b) - v, [high, low, 0, 0.25], jacobian, method="lm", xtol=1e-15, ftol=1e-15,
+                            gtol=1e-15, max_nfev=20000)
+        if math.isfinite(fit.cost) and (best is None or fit.cost < best.cost):
             best = fit
-    return plcc(curve(best.x, x), y)
+    return plcc(list(curve(best.x)), y)
 
 
 class Comparison:
