@@ -9,8 +9,6 @@
 namespace steadyiqa::image {
 namespace {
 
-constexpr int kWindow = 11;
-constexpr double kSigma = 1.5;
 constexpr double kC1 = (0.01 * 255) * (0.01 * 255);
 constexpr double kC2 = (0.03 * 255) * (0.03 * 255);
 
@@ -37,13 +35,10 @@ cv::Mat1d luma(const Image& image) {
   return result;
 }
 
-/// Gaussian-weighted mean at every position where the window lies inside the image.
 cv::Mat1d blur(const cv::Mat1d& plane) {
-  const cv::Mat kernel = cv::getGaussianKernel(kWindow, kSigma, CV_64F);
-  cv::Mat1d blurred;
-  cv::sepFilter2D(plane, blurred, CV_64F, kernel, kernel);
-  const int margin = kWindow / 2;
-  return blurred(cv::Rect(margin, margin, plane.cols - 2 * margin, plane.rows - 2 * margin));
+  cv::Mat1d means(plane.rows - kSsimWindow + 1, plane.cols - kSsimWindow + 1);
+  ssim_means({plane[0], plane.total()}, plane.cols, plane.rows, {means[0], means.total()});
+  return means;
 }
 
 cv::Mat1d times(const cv::Mat1d& x, const cv::Mat1d& y) {
@@ -96,6 +91,21 @@ cv::Mat1d halve(const cv::Mat1d& plane) {
 
 }  // namespace
 
+void ssim_means(std::span<const double> plane, int width, int height, std::span<double> means) {
+  constexpr double kSigma = 1.5;
+  constexpr int kMargin = kSsimWindow / 2;
+  const int wide = width - 2 * kMargin;
+  const int high = height - 2 * kMargin;
+  STEADYIQA_ASSERT(wide > 0 && high > 0 && plane.size() == static_cast<std::size_t>(width) * height &&
+                       means.size() == static_cast<std::size_t>(wide) * high,
+                   "SSIM's means lie where its window fits");
+  const cv::Mat kernel = cv::getGaussianKernel(kSsimWindow, kSigma, CV_64F);
+  const cv::Mat1d values(height, width, const_cast<double*>(plane.data()));  // NOLINT: only read
+  cv::Mat1d blurred;
+  cv::sepFilter2D(values, blurred, CV_64F, kernel, kernel);
+  blurred(cv::Rect(kMargin, kMargin, wide, high)).copyTo(cv::Mat1d(high, wide, means.data()));
+}
+
 double psnr(const Image& reference, const Image& distorted) {
   check_pair(reference, distorted, 1);
   double sum = 0;
@@ -110,17 +120,17 @@ double psnr(const Image& reference, const Image& distorted) {
 }
 
 double ssim(const Image& reference, const Image& distorted) {
-  check_pair(reference, distorted, kWindow);
+  check_pair(reference, distorted, kSsimWindow);
   return similarity(luma(reference), luma(distorted)).ssim;
 }
 
 double ms_ssim(const Image& reference, const Image& distorted) {
-  check_pair(reference, distorted, kWindow);
+  check_pair(reference, distorted, kSsimWindow);
   constexpr std::array<double, 5> kWeights = {0.0448, 0.2856, 0.3001, 0.2363, 0.1333};  // Wang et al. 2003, sec. 3.2
   cv::Mat1d x = luma(reference);
   cv::Mat1d y = luma(distorted);
   std::vector<Similarity> scales;
-  while (scales.size() < kWeights.size() && std::min(x.rows, x.cols) >= kWindow) {
+  while (scales.size() < kWeights.size() && std::min(x.rows, x.cols) >= kSsimWindow) {
     scales.push_back(similarity(x, y));
     x = halve(x);
     y = halve(y);
