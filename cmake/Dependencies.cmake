@@ -19,6 +19,12 @@ find_package(ZLIB REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(ONNX REQUIRED) # its messages alone: target onnx_proto
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+# oneDNN, by its library: its own CMake files want OpenCL's, too. OpenMP, whose threads it takes, without the compiler's
+# flag, which our code does not need.
+find_library(ONEDNN_LIBRARY dnnl REQUIRED)
+add_library(onednn INTERFACE)
+target_link_libraries(onednn INTERFACE ${ONEDNN_LIBRARY} ${OpenMP_CXX_LIBRARIES})
 
 # libtorch as one SYSTEM target. A wheel's own CMake files want the whole CUDA toolkit, so its processor libraries are named.
 add_library(steadyiqa_torch INTERFACE)

@@ -14,11 +14,13 @@ def main():
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--crop-count", type=int, required=True)
     parser.add_argument("--batch-crops", action="store_true", help="all crops of an image in one batch")
+    parser.add_argument("--warm-up", action="store_true", help="the first image once before the time is taken")
     parser.add_argument("images", nargs="+")
     args = parser.parse_args()
     hyperiqa.set_threads(args.threads)
     scorer = hyperiqa.Scorer(args.model, args.crop_count, args.batch_crops)
-    scorer.score(hyperiqa.read_pixels(args.images[0]))  # warm-up, as ours has
+    if args.warm_up:
+        scorer.score(hyperiqa.read_pixels(args.images[0]))
     start = time.perf_counter()
     scores = [scorer.calibrated(scorer.score(hyperiqa.read_pixels(path))) for path in args.images]
     print(json.dumps({"seconds": time.perf_counter() - start,

@@ -10,7 +10,7 @@ namespace steadyiqa::attacks {
 
 ScorerVictim::ScorerVictim(const models::Scorer& scorer, Unit unit, Adaptive adaptive, std::int64_t eot_draws)
     : scorer_(scorer), unit_(unit), eval_(scorer.network()) {
-  if (unit == Unit::kCrop && scorer.options().crops.pooling != models::Pooling::kMean) {
+  if (unit == Unit::kCrop && scorer.options().crops.pooling != image::Pooling::kMean) {
     fail_usage("unit crop attacks crops by their own scores, which weighted pooling does not average: use unit image");
   }
   const auto& purification = scorer.options().purification;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 namespace steadyiqa {
@@ -191,6 +192,12 @@ void append_line(const fs::path& path, std::string_view line) {
   record += line;
   record += '\n';
   write_all(file.get(), std::as_bytes(std::span(record)), path);
+}
+
+void print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    fail_input("cannot write to standard output");
+  }
 }
 
 }  // namespace steadyiqa

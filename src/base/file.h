@@ -46,4 +46,7 @@ void write_file_atomic(const std::filesystem::path& path, std::string_view text)
 /// Appends one line and flushes it to the operating system (logs that survive kill -9).
 void append_line(const std::filesystem::path& path, std::string_view line);
 
+/// Writes text to stdout; a closed pipe is an Error(kInput).
+void print(const std::string& text);
+
 }  // namespace steadyiqa

@@ -141,4 +141,15 @@ void options_from_json(S& options, const FieldTable<S>& table, const nlohmann::j
   }
 }
 
+/// The same of an object that has every field: a missing one, which must not quietly take this version's default,
+/// throws nlohmann::json::exception.
+template <class S>
+void all_options_from_json(S& options, const FieldTable<S>& table, const nlohmann::json& object,
+                           std::string_view where) {
+  for (const auto& f : table) {
+    static_cast<void>(object.at(f.name));
+  }
+  options_from_json(options, table, object, where);
+}
+
 }  // namespace steadyiqa

@@ -29,8 +29,8 @@ nlohmann::json to_json(const models::ScorerOptions& options) {
                          {"backbone", options.backbone},
                          {"crop", options.crop},
                          {"purification", models::purification_texts(options.purification)},
-                         {"input", options_to_json(options.input, models::input_policy_fields())},
-                         {"crops", options_to_json(options.crops, models::crop_policy_fields())},
+                         {"input", options_to_json(options.input, image::input_policy_fields())},
+                         {"crops", options_to_json(options.crops, image::crop_policy_fields())},
                          {"compat", models::compat_names().at(static_cast<std::size_t>(options.compat))},
                          {"mean", options.normalisation.mean},
                          {"std", options.normalisation.std},
@@ -50,9 +50,9 @@ nlohmann::json to_json(const models::ScorerOptions& options) {
 
 /// What a file of format 1 says without words: pixels as PIL decodes them, no resize, crop scores averaged.
 void upgrade_from_1(nlohmann::json& json) {
-  models::InputPolicy input;
+  image::InputPolicy input;
   input.orientation = image::Orientation::kIgnored;
-  json["input"] = options_to_json(input, models::input_policy_fields());
+  json["input"] = options_to_json(input, image::input_policy_fields());
   json.at("crops")["pooling"] = "mean";
   json["compat"] = "ours";
   json.at("score")["native"] = nullptr;
@@ -69,15 +69,6 @@ std::vector<models::Purifier> purification_from(const nlohmann::json& json, cons
     }
   }
   return chain;
-}
-
-/// Sets every field of the table; a missing one must not quietly take this version's default.
-template <class S>
-void set_all(S& options, const FieldTable<S>& table, const nlohmann::json& json, const std::string& where) {
-  for (const auto& f : table) {
-    static_cast<void>(json.at(f.name));
-  }
-  options_from_json(options, table, json, where);
 }
 
 models::ScoreScale scale_from(const nlohmann::json& json) {
@@ -113,8 +104,8 @@ models::ScorerOptions options_from(const nlohmann::json& json, const std::string
   options.backbone = json.at("backbone").get<std::string>();
   options.crop = json.at("crop").get<int>();
   options.purification = purification_from(json.at("purification"), where);
-  set_all(options.input, models::input_policy_fields(), json.at("input"), where);
-  set_all(options.crops, models::crop_policy_fields(), json.at("crops"), where);
+  all_options_from_json(options.input, image::input_policy_fields(), json.at("input"), where);
+  all_options_from_json(options.crops, image::crop_policy_fields(), json.at("crops"), where);
   options.compat = models::compat_from(json.at("compat").get<std::string>());
   options.normalisation.mean = json.at("mean").get<std::array<double, 3>>();
   options.normalisation.std = json.at("std").get<std::array<double, 3>>();

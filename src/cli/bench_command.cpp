@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "benchmark/cases.h"
 #include "checkpoint/model_file.h"
+#include "image/paths.h"
 #include "parallel/runtime.h"
 
 #include <algorithm>
@@ -41,7 +42,7 @@ struct BenchFlags {
     preprocessing.add(app);
   }
   [[nodiscard]] std::vector<std::filesystem::path> images() const {
-    auto found = image_paths(paths);
+    auto found = image::image_paths(paths);
     if (limit > 0 && static_cast<std::int64_t>(found.size()) > limit) {
       found.resize(static_cast<std::size_t>(limit));
     }

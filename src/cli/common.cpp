@@ -3,13 +3,11 @@
 #include "attacks/catalogue.h"
 #include "base/text.h"
 #include "data/split.h"
+#include "image/paths.h"
 #include "models/compat.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <iostream>
-#include <set>
 
 namespace steadyiqa::cli {
 namespace {
@@ -20,41 +18,7 @@ std::int64_t parse_side(std::string_view text) {
   return side >= 16 && side <= 8192 && std::floor(side) == side ? static_cast<std::int64_t>(side) : 0;
 }
 
-bool looks_like_image(const std::filesystem::path& path) {
-  static const std::set<std::string> kExtensions = {".jpg", ".jpeg", ".png", ".bmp", ".ppm",
-                                                    ".pgm", ".webp", ".tif", ".tiff"};
-  return kExtensions.count(lower(path.extension().string())) != 0;
-}
-
 }  // namespace
-
-std::vector<std::filesystem::path> image_paths(const std::vector<std::string>& arguments) {
-  std::vector<std::filesystem::path> paths;
-  for (const auto& argument : arguments) {
-    if (argument == "-") {
-      for (std::string line; std::getline(std::cin, line);) {
-        if (!trim(line).empty()) {
-          paths.emplace_back(line);
-        }
-      }
-    } else if (std::filesystem::is_directory(argument)) {
-      std::vector<std::filesystem::path> inside;
-      for (const auto& entry : std::filesystem::recursive_directory_iterator(argument)) {
-        if (entry.is_regular_file() && looks_like_image(entry.path())) {
-          inside.push_back(entry.path());
-        }
-      }
-      std::sort(inside.begin(), inside.end());
-      paths.insert(paths.end(), inside.begin(), inside.end());
-    } else {
-      paths.emplace_back(argument);
-    }
-  }
-  if (paths.empty()) {
-    fail_input("no images in {}", fmt::join(arguments, " "));
-  }
-  return paths;
-}
 
 std::string TableFlags::describe(const FieldInfo& info, const std::vector<std::string>& choices) {
   std::string text = info.help;
@@ -121,7 +85,7 @@ data::Dataset ImageFlags::open() const {
     }
     data::require_images(dataset);
   } else {
-    for (const auto& path : image_paths(paths)) {
+    for (const auto& path : image::image_paths(paths)) {
       dataset.samples.push_back({path.string(), path, std::nan("")});
     }
   }
@@ -157,8 +121,8 @@ void PreprocessingFlags::add(CLI::App& app) {
                              fmt::join(models::compat_names(), "|")))
       ->type_name("CHOICE")
       ->group(group);
-  flags_.add(app, "", models::input_policy_fields(), group);
-  flags_.add(app, "", models::crop_policy_fields(), group);
+  flags_.add(app, "", image::input_policy_fields(), group);
+  flags_.add(app, "", image::crop_policy_fields(), group);
 }
 
 void PreprocessingFlags::apply(models::Scorer& scorer) const {
@@ -166,8 +130,8 @@ void PreprocessingFlags::apply(models::Scorer& scorer) const {
   if (!compat_.empty()) {
     models::apply_compat(options, models::compat_from(compat_));
   }
-  flags_.apply("", options.input, models::input_policy_fields());
-  flags_.apply("", options.crops, models::crop_policy_fields());
+  flags_.apply("", options.input, image::input_policy_fields());
+  flags_.apply("", options.crops, image::crop_policy_fields());
   options.purification = purify_.chain().value_or(options.purification);
   scorer.set_options(std::move(options));
 }
@@ -215,12 +179,6 @@ PixelSize parse_size(const std::string& text) {
 
 nlohmann::json output_head(const std::string& command, const nlohmann::json& config) {
   return {{"tool", "steadyiqa"}, {"version", kVersion}, {"command", command}, {"config", config}};
-}
-
-void print(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    fail_input("cannot write to standard output");
-  }
 }
 
 }  // namespace steadyiqa::cli

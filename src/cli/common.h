@@ -2,7 +2,9 @@
 #pragma once
 
 #include "attacks/attack.h"
+#include "base/file.h"
 #include "base/options.h"
+#include "base/version.h"
 #include "data/dataset.h"
 #include "evaluation/result.h"
 #include "models/scorer.h"
@@ -20,8 +22,6 @@
 
 namespace steadyiqa::cli {
 
-/// The library's version and name, in every output.
-inline constexpr const char* kVersion = "0.1.0";
 inline constexpr const char* kPrecisionHelp =
     "of the trunk's convolutions: float32, or bfloat16 (faster where the processor has it; docs/performance.md says "
     "how "
@@ -141,10 +141,6 @@ struct AttackFlags {
   TableFlags flags_;
 };
 
-/// Files as given; a folder's images, sorted by name, with its sub-folders; "-": one path per line on stdin. Throws
-/// Error(kInput) when that is none.
-[[nodiscard]] std::vector<std::filesystem::path> image_paths(const std::vector<std::string>& arguments);
-
 struct PixelSize {
   std::int64_t height = 0;
   std::int64_t width = 0;
@@ -154,8 +150,6 @@ struct PixelSize {
 
 /// {"tool", "version", "command", "config"}: the head of every JSON output.
 [[nodiscard]] nlohmann::json output_head(const std::string& command, const nlohmann::json& config);
-/// Writes text to stdout; a closed pipe is an Error(kInput).
-void print(const std::string& text);
 
 Command add_demo(CLI::App& app);
 Command add_train(CLI::App& app);

@@ -22,6 +22,7 @@ struct ExportFlags {
   std::string batch = "dynamic";
   bool json = false;
   int threads = 0;
+  PreprocessingFlags preprocessing;
 };
 
 std::int64_t parse_batch(const std::string& text) {
@@ -46,7 +47,8 @@ int run_export(const ExportFlags& flags) {
     fail_usage("{}: the exported file's name must end in .onnx", flags.out);
   }
   parallel::configure_threads(flags.threads);
-  const auto model = checkpoint::load_model(flags.model);
+  auto model = checkpoint::load_model(flags.model);
+  flags.preprocessing.apply(model.scorer);
   if (!model.scorer.options().scale.calibrated) {
     log_warning("{}: not calibrated, its score is raw network output", flags.model);
   }
@@ -87,8 +89,10 @@ Command add_export(CLI::App& app) {
   sub->add_option("--batch", flags->batch, "images at a time: a number, or dynamic for any")->capture_default_str();
   sub->add_flag("--json", flags->json, "what was written, as JSON");
   sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  flags->preprocessing.add(*sub);
   sub->footer(
-      "The exported graph scores one crop (or whole image): it normalises and calibrates, but places no crops.");
+      "The exported graph scores one crop (or whole image): it normalises and calibrates, but places no crops. What the "
+      "preprocessing flags say is in its metadata, where steadyiqa-score reads it.");
   return {sub, [flags] { return run_export(*flags); }};
 }
 

@@ -2,8 +2,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/text.h"
 #include "checkpoint/model_file.h"
+#include "image/paths.h"
+#include "inference/score_printer.h"
 #include "models/compat.h"
 #include "parallel/runtime.h"
 #include "scoring/score_set.h"
@@ -26,30 +27,10 @@ struct ScoreFlags {
   PreprocessingFlags preprocessing;
 };
 
-/// One image's line in the chosen format. `error` is empty when there is a score.
-std::string line_of(const ScoreFlags& flags, const std::string& path, double score, double raw,
-                    const std::string& error) {
-  if (flags.json) {
-    nlohmann::json json = {{"image", path}};
-    if (error.empty()) {
-      json["score"] = score;
-      json["raw_score"] = raw;
-    } else {
-      json["error"] = error;
-    }
-    return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-  }
-  if (flags.csv) {
-    return error.empty() ? fmt::format("{},{:.6f},{:.6f},\n", csv_field(path), score, raw)
-                         : fmt::format("{},,,{}\n", csv_field(path), csv_field(error));
-  }
-  return error.empty() ? fmt::format("{:8.3f}  {}\n", score, one_line(path)) : "";
-}
-
 nlohmann::json head_of(const checkpoint::LoadedModel& model, const ScoreFlags& flags) {
   const auto& options = model.scorer.options();
-  auto config = options_to_json(options.crops, models::crop_policy_fields());
-  config.update(options_to_json(options.input, models::input_policy_fields()));
+  auto config = options_to_json(options.crops, image::crop_policy_fields());
+  config.update(options_to_json(options.input, image::input_policy_fields()));
   config["purify"] = models::purification_texts(options.purification);
   config["compat"] = models::compat_names().at(static_cast<std::size_t>(options.compat));
   auto head = output_head("score", config);
@@ -77,39 +58,31 @@ int run_score(const ScoreFlags& flags) {
   if (!model.scorer.options().scale.calibrated) {
     log_warning("{}: not calibrated, scores are raw network output", flags.model);
   }
-  const auto paths = image_paths(flags.paths);
+  const auto paths = image::image_paths(flags.paths);
   if (flags.json) {
     print(head_of(model, flags).dump() + "\n");
-  } else if (flags.csv) {
-    print("image,score,raw_score,error\n");
   }
-  std::int64_t failed = 0;
+  using inference::ScoreFormat;
+  const auto format = flags.json ? ScoreFormat::kJson : flags.csv ? ScoreFormat::kCsv : ScoreFormat::kText;
+  inference::ScorePrinter printer(format);
   torch::NoGradGuard no_grad;
   scoring::for_each_image(paths, options.input.orientation, "scoring",
                           [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
                             const auto path = paths[static_cast<std::size_t>(i)].string();
-                            std::string error = pixels ? "" : pixels.error();
-                            double raw = 0;
+                            if (!pixels) {
+                              return printer.add_failure(path, pixels.error());
+                            }
                             try {
-                              if (pixels) {
-                                raw = model.scorer.raw(pixels.value())[0].item<double>();
-                                error = std::isfinite(raw) ? "" : path + ": the model's score is not finite";
+                              const double raw = model.scorer.raw(pixels.value())[0].item<double>();
+                              if (!std::isfinite(raw)) {
+                                fail_input("the model's score is not finite");
                               }
+                              printer.add(path, scale.line(raw), raw);
                             } catch (const Error& failure) {  // an image that cannot be resized, say
-                              error = fmt::format("{}: {}", path, failure.what());
+                              printer.add_failure(path, fmt::format("{}: {}", path, failure.what()));
                             }
-                            if (!error.empty()) {
-                              ++failed;
-                              log_warning("{}", error);
-                            }
-                            print(line_of(flags, path, scale.line(raw), raw, error));
                           });
-  if (failed == 0) {
-    return 0;
-  }
-  const bool all = failed == static_cast<std::int64_t>(paths.size());
-  log_warning("{} of {} images could not be scored", failed, paths.size());
-  return static_cast<int>(all ? ErrorKind::kInput : ErrorKind::kPartial);
+  return printer.exit_code();
 }
 
 }  // namespace

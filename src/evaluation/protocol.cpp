@@ -136,22 +136,22 @@ void add_attacks(const nlohmann::json& table, const std::string& where, Protocol
 }
 
 /// Sets fields of either policy. Throws Error(kUsage) that begins with `where`.
-void set_preprocessing(models::InputPolicy& input, models::CropPolicy& crops, const nlohmann::json& table,
+void set_preprocessing(image::InputPolicy& input, image::CropPolicy& crops, const nlohmann::json& table,
                        const std::string& where) {
   std::vector<std::string> of_crops;
-  for (const auto& f : models::crop_policy_fields()) {
+  for (const auto& f : image::crop_policy_fields()) {
     of_crops.push_back(f.name);
   }
   auto known = of_crops;
-  for (const auto& f : models::input_policy_fields()) {
+  for (const auto& f : image::input_policy_fields()) {
     known.push_back(f.name);
   }
   require_keys(table, known, where);
   for (const auto& [key, value] : table.items()) {
     if (std::ranges::find(of_crops, key) != of_crops.end()) {
-      options_from_json(crops, models::crop_policy_fields(), {{key, value}}, where);
+      options_from_json(crops, image::crop_policy_fields(), {{key, value}}, where);
     } else {
-      options_from_json(input, models::input_policy_fields(), {{key, value}}, where);
+      options_from_json(input, image::input_policy_fields(), {{key, value}}, where);
     }
   }
 }
@@ -174,10 +174,10 @@ Protocol parse_protocol(const nlohmann::json& toml, const std::string& where) {
   p.unknowns = texts(toml, "unknowns", where);
   p.bounds = budgets(toml, where, "bounds");
   if (const auto table = toml.value("preprocessing", nlohmann::json::object()); !table.empty()) {
-    models::InputPolicy input;
-    models::CropPolicy crops;
+    image::InputPolicy input;
+    image::CropPolicy crops;
     set_preprocessing(input, crops, table, where + " [preprocessing]");
-    models::check(crops);
+    image::check(crops);
     p.preprocessing = table;
   }
   if (toml.contains("masking")) {

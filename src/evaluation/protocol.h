@@ -21,10 +21,11 @@ struct Protocol {
   std::string name;   ///< "" of flags alone: no name, no promise
   std::string about;  ///< in words
   std::vector<std::string> unknowns;
-  nlohmann::json preprocessing = nlohmann::json::object();  ///< fields of InputPolicy and CropPolicy that it fixes
-  std::vector<attacks::AttackOptions> attacks;              ///< one for each attack, budget and direction, in order
-  std::vector<double> bounds;       ///< budgets at which the first-order bound is tried, [0,1] px
-  std::int64_t masking_images = 0;  ///< examined for masked gradients; 0 = none
+  nlohmann::json preprocessing =
+      nlohmann::json::object();                 ///< fields of image::InputPolicy and image::CropPolicy that it fixes
+  std::vector<attacks::AttackOptions> attacks;  ///< one for each attack, budget and direction, in order
+  std::vector<double> bounds;                   ///< budgets at which the first-order bound is tried, [0,1] px
+  std::int64_t masking_images = 0;              ///< examined for masked gradients; 0 = none
   double masking_epsilon = 0;
   std::vector<std::string> assets;  ///< files it leaves to its user ("@uap" in an attack's parameter), without the "@"
 

@@ -32,8 +32,8 @@ constexpr auto kWaitForOthers = std::chrono::milliseconds(200);
 constexpr const char* kMasking = "masking report";  // as a claim, where an image stands otherwise
 
 nlohmann::json preprocessing_of(const models::ScorerOptions& options) {
-  return {{"input", options_to_json(options.input, models::input_policy_fields())},
-          {"crops", options_to_json(options.crops, models::crop_policy_fields())},
+  return {{"input", options_to_json(options.input, image::input_policy_fields())},
+          {"crops", options_to_json(options.crops, image::crop_policy_fields())},
           {"purify", models::purification_texts(options.purification)},
           {"compat", static_cast<int>(options.compat)},
           {"calibration", {options.scale.calibration.slope, options.scale.calibration.intercept}}};

@@ -11,19 +11,20 @@ namespace {
 using image::Filter;
 using image::Orientation;
 
-constexpr SmallImages kPyiqaSmall = SmallImages::kPastCrop;
+constexpr image::SmallImages kPyiqaSmall = image::SmallImages::kPastCrop;
 
-InputPolicy input(const std::string& resize, Orientation orientation, SmallImages small = SmallImages::kToCrop) {
+image::InputPolicy input(const std::string& resize, Orientation orientation,
+                         image::SmallImages small = image::SmallImages::kToCrop) {
   return {.resize = resize, .filter = Filter::kPillowBilinear, .small_images = small, .orientation = orientation};
 }
 
-CropPolicy crops(CropKind kind, std::int64_t count = 1, Pooling pooling = Pooling::kMean) {
+image::CropPolicy crops(image::CropKind kind, std::int64_t count = 1, image::Pooling pooling = image::Pooling::kMean) {
   constexpr std::int64_t kManiqaSeed = 20;
-  CropPolicy policy;
+  image::CropPolicy policy;
   policy.kind = kind;
   policy.count = count;
   policy.pooling = pooling;
-  policy.seed = kind == CropKind::kNumpy ? kManiqaSeed : policy.seed;
+  policy.seed = kind == image::CropKind::kNumpy ? kManiqaSeed : policy.seed;
   return policy;
 }
 
@@ -35,7 +36,7 @@ NativeScale scale(const std::string& name, double max) {
 /// IIGROUP/MANIQA predict_one_image.py; chaofengc/IQA-PyTorch (facts only). Ours keeps aspect ratios, sees what a
 /// person sees and draws nothing at random.
 std::vector<CompatRow> make_table() {
-  using enum CropKind;
+  using enum image::CropKind;
   using enum Compat;
   constexpr auto kApplied = Orientation::kApplied;
   constexpr auto kIgnored = Orientation::kIgnored;
@@ -52,7 +53,7 @@ std::vector<CompatRow> make_table() {
       {"linearityiqa", kOfficial, input("498x664", kIgnored), crops(kWhole), hundred},
       {"maniqa", kOurs, input("none", kApplied), crops(kGrid, 9)},
       {"maniqa", kOfficial, input("none", kApplied), crops(kNumpy, 20), scale("training labels, min-max to 0-1", 1)},
-      {"maniqa", kPyiqa, input("none", kIgnored, kPyiqaSmall), crops(kUniform, 20, Pooling::kWeighted),
+      {"maniqa", kPyiqa, input("none", kIgnored, kPyiqaSmall), crops(kUniform, 20, image::Pooling::kWeighted),
        scale("training labels, min-max to 0-1", 1)},
       {"korhonen", kOurs, input("short:384", kApplied), crops(kWhole)},
       {"compact", kOurs, input("none", kApplied), crops(kGrid, 9)},

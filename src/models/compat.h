@@ -12,8 +12,8 @@ namespace steadyiqa::models {
 struct CompatRow {
   std::string model;
   Compat compat = Compat::kOurs;
-  InputPolicy input{};
-  CropPolicy crops{};
+  image::InputPolicy input{};
+  image::CropPolicy crops{};
   std::optional<NativeScale>
       native{};  ///< of the weights that they publish; none for ours and where none are published
 };

@@ -30,7 +30,7 @@ class Network : public torch::nn::Module {
   virtual torch::Tensor outputs(const torch::Tensor& x) { return forward(x).unsqueeze(1); }
   /// Images that a batch has at least in training mode.
   [[nodiscard]] virtual std::int64_t least_training_batch() const { return 1; }
-  /// The parts of each crop's score, for Pooling::kWeighted. As it stands here: every crop weighs 1.
+  /// The parts of each crop's score, for image::Pooling::kWeighted. As it stands here: every crop weighs 1.
   virtual WeightedScores forward_weighted(const torch::Tensor& x);
   /// Parameters of the pretrained trunk (the lower learning rate) by name prefix, e.g. "res."; "" when there is no
   /// trunk.

@@ -20,30 +20,18 @@ torch::Tensor channel_constant(const std::array<double, 3>& values) {
   return torch::tensor({values[0], values[1], values[2]}, torch::kFloat32).view({1, 3, 1, 1});
 }
 
-/// Whole images have no crop to be enlarged to; below this the networks' strides leave nothing.
-constexpr std::int64_t kSmallestWholeSide = 32;
-
-/// The image so enlarged that the crop fits (bilinear, half-pixel centres).
-torch::Tensor enlarged(const torch::Tensor& pixels, std::int64_t crop, SmallImages rule) {
-  const auto height = pixels.size(2);
-  const auto width = pixels.size(3);
-  const auto short_side = std::min(height, width);
-  const image::Size from{static_cast<int>(width), static_cast<int>(height)};
-  if (rule == SmallImages::kPastCrop && short_side <= crop) {
-    const double factor = static_cast<double>(crop + 1) / static_cast<double>(short_side);
-    const auto grown = [factor](std::int64_t side) {
-      return static_cast<std::int64_t>(static_cast<double>(side) * factor);
-    };
-    static_cast<void>(image::checked_size(from, grown(width), grown(height)));
-    const std::array<double, 2> factors = {factor, factor};
+/// The image so enlarged that the crop fits.
+torch::Tensor enlarged(const torch::Tensor& pixels, std::int64_t crop, image::SmallImages rule) {
+  const auto larger =
+      image::enlargement({static_cast<int>(pixels.size(3)), static_cast<int>(pixels.size(2))}, crop, rule);
+  if (!larger) {
+    return pixels;
+  }
+  if (larger->factor) {
+    const std::array<double, 2> factors = {*larger->factor, *larger->factor};
     return torch::upsample_bilinear2d(pixels, c10::nullopt, false, c10::ArrayRef<double>(factors));
   }
-  if (rule == SmallImages::kToCrop && short_side < crop) {
-    const auto grown = [&](std::int64_t side) { return (2 * side * crop + short_side) / (2 * short_side); };  // rounded
-    static_cast<void>(image::checked_size(from, grown(width), grown(height)));
-    return torch::upsample_bilinear2d(pixels, {grown(height), grown(width)}, false);
-  }
-  return pixels;
+  return torch::upsample_bilinear2d(pixels, {larger->size.height, larger->size.width}, false);
 }
 
 using CropFunction = std::function<torch::Tensor(const torch::Tensor&)>;
@@ -82,25 +70,9 @@ class ScoresInParts : public torch::autograd::Function<ScoresInParts> {
 
 }  // namespace
 
-const FieldTable<InputPolicy>& input_policy_fields() {
-  static const FieldTable<InputPolicy> kFields = {
-      field("resize", &InputPolicy::resize,
-            {.help = "before cropping: none, HEIGHTxWIDTH, short:SIDE; several, separated by commas, in turn"}),
-      field("resize-filter", &InputPolicy::filter, {"pillow-bilinear", "opencv-cubic"},
-            {.help = "whose resize: Pillow's antialiased bilinear or OpenCV's INTER_CUBIC, 8-bit exact"}),
-      field("small-images", &InputPolicy::small_images, {"to-crop", "past-crop"},
-            {.help = "an image too small for the crop is enlarged to the crop, or to the crop + 1 (pyiqa)"}),
-      field("orientation", &InputPolicy::orientation, {"applied", "ignored"},
-            {.help = "EXIF orientation: applied (what a person sees) or ignored (PIL's convert)"}),
-  };
-  return kFields;
-}
-
-image::ResizeRule resize_rule(const InputPolicy& policy) { return {image::parse_resize(policy.resize), policy.filter}; }
-
 std::string preprocessing_text(const ScorerOptions& options) {
-  const auto input = options_to_json(options.input, input_policy_fields());
-  const auto crops = options_to_json(options.crops, crop_policy_fields());
+  const auto input = options_to_json(options.input, image::input_policy_fields());
+  const auto crops = options_to_json(options.crops, image::crop_policy_fields());
   std::string text;
   if (!options.purification.empty()) {
     text = fmt::format("purify {}; ", fmt::join(purification_texts(options.purification), " + "));
@@ -109,12 +81,12 @@ std::string preprocessing_text(const ScorerOptions& options) {
     text += fmt::format("resize {} {}, ", options.input.resize, input.at("resize-filter").get<std::string>());
   }
   const auto kind = crops.at("crops").get<std::string>();
-  if (options.crops.kind == CropKind::kWhole) {
+  if (options.crops.kind == image::CropKind::kWhole) {
     text += "whole image";
   } else {
     text += fmt::format("{} {} of {}px", kind, options.crops.count, options.crop);
   }
-  return text + (options.crops.pooling == Pooling::kWeighted ? ", weighted pooling" : "");
+  return text + (options.crops.pooling == image::Pooling::kWeighted ? ", weighted pooling" : "");
 }
 
 ReportedScale reported_scale(const ScorerOptions& options) {
@@ -140,10 +112,10 @@ Scorer::Scorer(std::shared_ptr<Network> network, ScorerOptions options) : networ
 void Scorer::set_options(ScorerOptions options) {
   check(options.crops);
   check(options.purification);
-  if (options.crops.kind == CropKind::kWhole && !find_model(options.model).any_size) {
+  if (options.crops.kind == image::CropKind::kWhole && !find_model(options.model).any_size) {
     fail_usage("model '{}' takes crops of {} pixels, not whole images", options.model, options.crop);
   }
-  resize_ = resize_rule(options.input);
+  resize_ = image::resize_rule(options.input);
   mean_ = channel_constant(options.normalisation.mean);
   std_ = channel_constant(options.normalisation.std);
   options_ = std::move(options);
@@ -156,15 +128,15 @@ torch::Tensor Scorer::normalise(const torch::Tensor& pixels) const {
 torch::Tensor Scorer::crops(const torch::Tensor& pixels) const {
   STEADYIQA_ASSERT(pixels.dim() == 4 && pixels.size(0) == 1 && pixels.size(1) == 3,
                    "crops() takes one [1,3,H,W] image");
-  const bool whole = options_.crops.kind == CropKind::kWhole;
+  const bool whole = options_.crops.kind == image::CropKind::kWhole;
   const auto crop = static_cast<std::int64_t>(options_.crop);
-  const auto image = whole ? enlarged(resized(pixels), kSmallestWholeSide, SmallImages::kToCrop)
+  const auto image = whole ? enlarged(resized(pixels), image::kSmallestWholeSide, image::SmallImages::kToCrop)
                            : enlarged(resized(pixels), crop, options_.input.small_images);
   if (whole) {
     return image;
   }
   std::vector<torch::Tensor> parts;
-  for (const auto& [y, x] : crop_places(options_.crops, crop, image.size(2), image.size(3))) {
+  for (const auto& [y, x] : image::crop_places(options_.crops, crop, image.size(2), image.size(3))) {
     parts.push_back(image.slice(2, y, y + crop).slice(3, x, x + crop));
   }
   return torch::cat(parts, 0);
@@ -209,7 +181,7 @@ torch::Tensor Scorer::raw_of_crops(const torch::Tensor& crops) const {
 
 torch::Tensor Scorer::raw_of_image(const torch::Tensor& pixels) const {
   const auto parts = crops(pixels);
-  if (options_.crops.pooling == Pooling::kMean) {
+  if (options_.crops.pooling == image::Pooling::kMean) {
     return raw_of_crops(parts).mean();
   }
   const auto [weighted, weight] = network_->forward_weighted(normalise(parts));

@@ -2,10 +2,10 @@
 #pragma once
 
 #include "base/options.h"
-#include "image/resize.h"
+#include "image/crop_policy.h"
+#include "image/input_policy.h"
 #include "models/catalogue.h"
 #include "models/conv_norm.h"
-#include "models/crop_policy.h"
 #include "models/precision.h"
 #include "models/purification.h"
 #include "stats/label_scale.h"
@@ -19,23 +19,6 @@
 #include <vector>
 
 namespace steadyiqa::models {
-
-/// What happens to an image with a side too short for the crop: it is enlarged (bilinear, both sides by one factor) ...
-enum class SmallImages {
-  kToCrop,   ///< ... when its short side is below the crop, to the crop
-  kPastCrop  ///< ... when it is not above the crop, to the crop + 1: pyiqa's rule
-};
-
-/// How an image file becomes the pixels that are cropped.
-struct InputPolicy {
-  std::string resize = "none";  ///< image::parse_resize
-  image::Filter filter = image::Filter::kPillowBilinear;
-  SmallImages small_images = SmallImages::kToCrop;
-  image::Orientation orientation = image::Orientation::kApplied;
-};
-[[nodiscard]] const FieldTable<InputPolicy>& input_policy_fields();
-/// Throws Error(kUsage) for a resize that cannot be read.
-[[nodiscard]] image::ResizeRule resize_rule(const InputPolicy& policy);
 
 /// Whose preprocessing, pooling and score scale are in force (models/compat.h).
 enum class Compat { kOurs, kOfficial, kPyiqa };
@@ -63,8 +46,8 @@ struct ScorerOptions {
   double swin_scale = kSwinScale;        ///< of models that have one
   int crop = 224;                        ///< side of a crop, pixels
   std::vector<Purifier> purification{};  ///< of the whole image, before anything else
-  InputPolicy input{};
-  CropPolicy crops{};
+  image::InputPolicy input{};
+  image::CropPolicy crops{};
   Normalisation normalisation = kImageNet;
   ScoreScale scale{};
   Compat compat = Compat::kOurs;

@@ -8,9 +8,6 @@
 
 namespace steadyiqa::parallel {
 
-/// Cores that this process may run on, hyper-threads of one core counted once. At least 1.
-[[nodiscard]] int physical_cores();
-
 /// Sets the threads of libtorch (Debian's otherwise starts with one) and of OpenBLAS, and flushes denormals. 0 =
 /// physical_cores().
 /// Call once, before any tensor work.

@@ -102,8 +102,8 @@ struct Recipe {
   OptimiserSection optimiser{};
   objective::LossOptions loss{};
   objective::RegulariserOptions regulariser{};
-  models::InputPolicy input{};
-  models::CropPolicy scoring{};
+  image::InputPolicy input{};
+  image::CropPolicy scoring{};
   RunSection run{};
 };
 
@@ -120,8 +120,8 @@ void for_each_section(RecipeT& recipe, Visit&& visit) {
   visit("optimiser", recipe.optimiser, optimiser_fields());
   visit("loss", recipe.loss, objective::loss_fields());
   visit("regulariser", recipe.regulariser, objective::regulariser_fields());
-  visit("input", recipe.input, models::input_policy_fields());
-  visit("scoring", recipe.scoring, models::crop_policy_fields());
+  visit("input", recipe.input, image::input_policy_fields());
+  visit("scoring", recipe.scoring, image::crop_policy_fields());
   visit("run", recipe.run, run_fields());
 }
 

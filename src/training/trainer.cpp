@@ -128,7 +128,7 @@ class Run {
         optimiser_(scorer_.network(), recipe.optimiser),
         average_(scorer_.network(), recipe.run.average),
         cache_(data.train, data::kCacheBytes,
-               {scorer_.options().input.orientation, models::resize_rule(scorer_.options().input)}),
+               {scorer_.options().input.orientation, image::resize_rule(scorer_.options().input)}),
         directory_(dir, resume, identity()) {
     sampler_.crop = scorer_.options().crop;
     sampler_.whole = recipe.data.crops == TrainingCrops::kWhole;

@@ -97,7 +97,7 @@ class HalfSquares : public models::Network {
 TEST(AdaptiveGradient, AveragesNoiseThatIsNotTheJudges) {
   auto options = testing::tiny_options();
   options.normalisation = {{0, 0, 0}, {1, 1, 1}};
-  options.crops.kind = models::CropKind::kWhole;
+  options.crops.kind = image::CropKind::kWhole;
   options.purification = models::parse_purification({"noise:sigma=0.1,draws=1"});
   const models::Scorer scorer(std::make_shared<HalfSquares>(), options);
   const auto pixels = tiny_images(1)[0];

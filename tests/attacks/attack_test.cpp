@@ -258,7 +258,7 @@ TEST_P(EveryAttack, KeepsEachCropWithinBudget) {
 TEST_P(EveryAttack, CropsOfWeightedPoolingAreRefused) {
   auto scorer = tiny_scorer();
   auto changed = scorer.options();
-  changed.crops.pooling = models::Pooling::kWeighted;
+  changed.crops.pooling = image::Pooling::kWeighted;
   scorer.set_options(changed);
   auto given = options(0.005);
   given.unit = Unit::kCrop;

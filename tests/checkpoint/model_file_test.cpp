@@ -36,9 +36,9 @@ class ModelFile : public steadyiqa::testing::TempFolder {
         models::parse_purification({"jpeg:quality=80", "noise:sigma=0.0125,draws=2,seed=9", "blur:kernel=5"});
     options.input = {.resize = "short:70,90x80",
                      .filter = image::Filter::kOpencvCubic,
-                     .small_images = models::SmallImages::kPastCrop,
+                     .small_images = image::SmallImages::kPastCrop,
                      .orientation = image::Orientation::kIgnored};
-    options.crops = {.kind = models::CropKind::kRandom, .count = 5, .seed = 77, .pooling = models::Pooling::kWeighted};
+    options.crops = {.kind = image::CropKind::kRandom, .count = 5, .seed = 77, .pooling = image::Pooling::kWeighted};
     options.compat = models::Compat::kPyiqa;
     options.normalisation = {{0.5, 0.4, 0.3}, {0.2, 0.25, 0.3}};
     options.scale = {
@@ -88,10 +88,10 @@ TEST_F(ModelFile, RoundTripGivesTheSameScoresOptionsAndProvenance) {
   EXPECT_EQ(options.model, "compact");
   EXPECT_EQ(options.backbone, "");
   EXPECT_EQ(options.crop, 64);
-  EXPECT_EQ(options_to_json(options.crops, models::crop_policy_fields()),
-            options_to_json(original.options().crops, models::crop_policy_fields()));
-  EXPECT_EQ(options_to_json(options.input, models::input_policy_fields()),
-            options_to_json(original.options().input, models::input_policy_fields()));
+  EXPECT_EQ(options_to_json(options.crops, image::crop_policy_fields()),
+            options_to_json(original.options().crops, image::crop_policy_fields()));
+  EXPECT_EQ(options_to_json(options.input, image::input_policy_fields()),
+            options_to_json(original.options().input, image::input_policy_fields()));
   EXPECT_THAT(models::purification_texts(options.purification),
               ElementsAre("jpeg:quality=80", "noise:draws=2,seed=9,sigma=0.0125", "blur:kernel=5"));
   EXPECT_EQ(options.compat, models::Compat::kPyiqa);
@@ -193,10 +193,10 @@ TEST_F(ModelFile, FormatOneIsReadAsWhatItMeant) {
   const auto loaded = load_model(path);
   const auto& options = loaded.scorer.options();
   EXPECT_EQ(options.input.resize, "none");
-  EXPECT_EQ(options.input.small_images, models::SmallImages::kToCrop);
+  EXPECT_EQ(options.input.small_images, image::SmallImages::kToCrop);
   EXPECT_EQ(options.input.orientation, image::Orientation::kIgnored);
-  EXPECT_EQ(options.crops.kind, models::CropKind::kRandom);
-  EXPECT_EQ(options.crops.pooling, models::Pooling::kMean);
+  EXPECT_EQ(options.crops.kind, image::CropKind::kRandom);
+  EXPECT_EQ(options.crops.pooling, image::Pooling::kMean);
   EXPECT_EQ(options.compat, models::Compat::kOurs);
   EXPECT_FALSE(options.scale.native);
   EXPECT_TRUE(options.purification.empty());
@@ -230,11 +230,11 @@ TEST_F(ModelFile, EveryMissingOrMistypedKeyIsAnError) {
     load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata[key] = true; }));
     load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata[key] = nullptr; }));
   }
-  for (const auto& f : models::crop_policy_fields()) {
+  for (const auto& f : image::crop_policy_fields()) {
     SCOPED_TRACE(f.name);
     load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata["crops"].erase(f.name); }));
   }
-  for (const auto& f : models::input_policy_fields()) {
+  for (const auto& f : image::input_policy_fields()) {
     SCOPED_TRACE(f.name);
     load_message(changed([&](TensorMap&, nlohmann::json& metadata) { metadata["input"].erase(f.name); }));
   }

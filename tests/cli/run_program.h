@@ -35,14 +35,17 @@ struct Outcome {
   [[nodiscard]] std::vector<std::string> err_lines() const { return lines_of(err); }
 };
 
-/// A running steadyiqa. Its output goes to files under `folder`.
+/// The program that scores without libtorch.
+inline std::filesystem::path score_program() { return program().parent_path() / "steadyiqa-score"; }
+
+/// A running steadyiqa, or another program. Its output goes to files under `folder`.
 class Program {
  public:
   Program(const std::filesystem::path& folder, const std::vector<std::string>& arguments,
-          const std::string& standard_input = "")
+          const std::string& standard_input = "", const std::filesystem::path& executable = program())
       : out_(folder / "stdout.txt"), err_(folder / "stderr.txt") {
     write_file_atomic(folder / "stdin.txt", standard_input);
-    std::vector<std::string> words = {program().string()};
+    std::vector<std::string> words = {executable.string()};
     words.insert(words.end(), arguments.begin(), arguments.end());
     std::vector<char*> argv;
     for (auto& word : words) {
@@ -55,7 +58,7 @@ class Program {
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, (folder / "stdin.txt").c_str(), O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out_.c_str(), kWrite, 0600);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err_.c_str(), kWrite, 0600);
-    EXPECT_EQ(posix_spawn(&process_, program().c_str(), &actions, nullptr, argv.data(), environ), 0);
+    EXPECT_EQ(posix_spawn(&process_, executable.c_str(), &actions, nullptr, argv.data(), environ), 0);
     posix_spawn_file_actions_destroy(&actions);
   }
   ~Program() {
@@ -92,8 +95,9 @@ class Program {
 };
 
 inline Outcome run_program(const std::filesystem::path& folder, const std::vector<std::string>& arguments,
-                           const std::string& standard_input = "") {
-  return Program(folder, arguments, standard_input).wait();
+                           const std::string& standard_input = "",
+                           const std::filesystem::path& executable = program()) {
+  return Program(folder, arguments, standard_input, executable).wait();
 }
 
 }  // namespace steadyiqa::testing

@@ -57,6 +57,11 @@ void expect_near(const nlohmann::json& values, const nlohmann::json& golden, dou
   }
 }
 
+/// What finite differences leave of float32 in the gradients of single parameters, which hold the rounding of the
+/// matrix products: those of OpenBLAS' kernels for Haswell made the golden values. A computation in float64 differs by
+/// 1.2 % (tests/objective/golden_test.cpp), other products by as much.
+double gradient_tolerance() { return parallel::runtime_info().blas_kernels == "Haswell" ? 1e-3 : 2e-2; }
+
 TEST(Parity, HyperIqaComputesWhatTheAuthorsCodeComputes) {
   parallel::configure_threads(1);  // threads that wait for each other crawl where tests run side by side
   const auto golden = nlohmann::json::parse(kGolden);
@@ -64,8 +69,11 @@ TEST(Parity, HyperIqaComputesWhatTheAuthorsCodeComputes) {
   EXPECT_EQ(values.at("seed"), 9999);
   EXPECT_EQ(values.at("batch"), 2);
   EXPECT_EQ(values.at("mos"), nlohmann::json({30.0, 70.0}));
-  expect_near(values.at("eval"), golden.at("eval"), 1e-3, "eval");
-  EXPECT_LT(parity_difference(values, golden, "eval"), 1e-3);
+  EXPECT_LT(parity_difference(values, golden, "eval"), gradient_tolerance());
+  for (const auto& item : golden.at("eval").items()) {
+    const double tolerance = item.key() == "param_grad_l2" ? gradient_tolerance() : 1e-3;
+    expect_near(values.at("eval").at(item.key()), item.value(), tolerance, "eval." + item.key());
+  }
   // BatchNorm statistics of two images are ill-conditioned: only scores and loss are compared there.
   expect_near(values.at("train").at("score"), golden.at("train").at("score"), 2e-2, "train.score");
   expect_near(values.at("train").at("l1_loss"), golden.at("train").at("l1_loss"), 2e-2, "train.l1_loss");

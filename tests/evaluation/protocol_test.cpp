@@ -100,7 +100,7 @@ TEST(NamedProtocols, Nt2024AsksForItsFiles) {
 TEST(ProtocolPreprocessing, GoesOverTheModels) {
   auto scorer = ::steadyiqa::testing::tiny_scorer(10.0);
   apply_preprocessing(parse("name=\"a\"\n[preprocessing]\ncrops=\"random\"\ncrop-count=5"), scorer);
-  EXPECT_EQ(scorer.options().crops.kind, models::CropKind::kRandom);
+  EXPECT_EQ(scorer.options().crops.kind, image::CropKind::kRandom);
   EXPECT_EQ(scorer.options().crops.count, 5);
 }
 

@@ -130,16 +130,16 @@ TEST_F(Store, AnUnfinishedRunHasOnlyImagesThatEveryAttackHasDone) {
 }
 
 TEST_F(Store, TwoProcessesShareTheWork) {
+  torch::set_num_threads(1);  // libtorch's threads do not survive a fork, and one image at a time needs none
   ResultStore whole;
   fill_here(whole, 8);
   const auto child = fork();
   if (child == 0) {
-    // libtorch's threads do not survive a fork, and one image at a time needs none.
-    torch::set_num_threads(1);
     try {
       ResultStore store(file());
       fill_here(store, 8);
-    } catch (...) {
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "the other process: %s\n", error.what());
       _exit(1);
     }
     _exit(0);

@@ -25,7 +25,7 @@ models::Scorer hash_scorer(const std::string& name, const std::string& backbone,
   options.model = name;
   options.backbone = backbone;
   options.crop = crop;
-  options.crops = {.kind = models::CropKind::kRandom, .count = 5, .seed = 77};
+  options.crops = {.kind = image::CropKind::kRandom, .count = 5, .seed = 77};
   options.normalisation = {{0.5, 0.4, 0.3}, {0.2, 0.25, 0.3}};
   options.scale = {.name = "MOS 0-100 of a test", .calibration = {31.25, -7.5}, .calibrated = true};
   return {std::move(network), options};
@@ -132,6 +132,11 @@ TEST(ExportedFile, HoldsWhatACallerMustKnow) {
   EXPECT_EQ(metadata.at("steadyiqa.crop_side"), "64");
   EXPECT_EQ(nlohmann::json::parse(metadata.at("steadyiqa.crop_policy")),
             (nlohmann::json{{"crops", "random"}, {"crop-count", 5}, {"crop-seed", 77}, {"pooling", "mean"}}));
+  EXPECT_EQ(nlohmann::json::parse(metadata.at("steadyiqa.input_policy")),
+            (nlohmann::json{{"resize", "none"},
+                            {"resize-filter", "pillow-bilinear"},
+                            {"small-images", "to-crop"},
+                            {"orientation", "applied"}}));
   EXPECT_EQ(nlohmann::json::parse(metadata.at("steadyiqa.normalisation")),
             (nlohmann::json{{"mean", {0.5, 0.4, 0.3}}, {"std", {0.2, 0.25, 0.3}}}));
   EXPECT_EQ(nlohmann::json::parse(metadata.at("steadyiqa.calibration")),

@@ -1,9 +1,10 @@
-// Each operation of the table, run by onnxruntime against libtorch on a batch that was not traced.
+// Each operation of the table, run by onnxruntime and by src/inference against libtorch on a batch that was not traced.
 #include "exporting/onnx_ops.h"
 
 #include "base/expect_error.h"
 #include "base/temp_folder.h"
 #include "exporting/onnxruntime.h"
+#include "exporting/run_plan.h"
 #include "models/model_test_support.h"
 
 #include <ATen/TracerMode.h>
@@ -177,13 +178,20 @@ std::vector<Case> shape_cases() {
   };
 }
 
+/// Float32 sums of up to 200 terms near 1, in another order.
+void expect_close(const Tensor& result, const Tensor& expected, const std::string& name) {
+  if (!result.sizes().equals(expected.sizes())) {
+    ADD_FAILURE() << name << ": " << result.sizes() << " for " << expected.sizes();
+    return;
+  }
+  EXPECT_LT((result - expected).abs().max().item<double>(), 1e-5) << name;
+}
+
 class OnnxOps : public steadyiqa::testing::TempFolder {
  protected:
   /// Runs the cases with one image and with five; the traces have two and three.
   void expect_same(const std::vector<Case>& cases) const {
-    if (const auto reason = steadyiqa::testing::no_onnxruntime(); !reason.empty()) {
-      GTEST_SKIP() << reason;
-    }
+    const auto no_onnxruntime = steadyiqa::testing::no_onnxruntime();
     steadyiqa::testing::OnnxJobs jobs(folder());
     std::vector<std::pair<std::string, Tensor>> expected;
     for (const auto& [name, function] : cases) {
@@ -193,18 +201,17 @@ class OnnxOps : public steadyiqa::testing::TempFolder {
         const auto pixels = models::hash_pixels(17, batch, kSide, kSide);
         jobs.add(model, pixels);
         expected.emplace_back(fmt::format("{}, batch of {}", name, batch), function(pixels));
+        expect_close(steadyiqa::testing::run_plan(model, pixels).at("y"), expected.back().second,
+                     expected.back().first + ", src/inference");
       }
+    }
+    if (!no_onnxruntime.empty()) {
+      GTEST_SKIP() << no_onnxruntime;
     }
     const auto results = jobs.run();
     ASSERT_EQ(results.size(), expected.size());
     for (std::size_t i = 0; i < results.size(); ++i) {
-      const auto& result = results[i].at("y");
-      if (!result.sizes().equals(expected[i].second.sizes())) {
-        ADD_FAILURE() << expected[i].first << ": " << result.sizes() << " for " << expected[i].second.sizes();
-        continue;
-      }
-      // Float32 sums of up to 200 terms near 1, in another order.
-      EXPECT_LT((result - expected[i].second).abs().max().item<double>(), 1e-5) << expected[i].first;
+      expect_close(results[i].at("y"), expected[i].second, expected[i].first);
     }
   }
 };

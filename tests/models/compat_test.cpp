@@ -20,7 +20,7 @@ TEST(Compat, EveryModelHasOurRowAndEveryRowCanBe) {
   }
   for (const auto& row : compat_table()) {
     check(row.crops);
-    static_cast<void>(resize_rule(row.input));
+    static_cast<void>(image::resize_rule(row.input));
     EXPECT_EQ(&find_compat(row.model, row.compat), &row) << "a second row of " << row.model;
   }
 }
@@ -59,7 +59,7 @@ TEST(Compat, PreprocessingChangesTheMeaningOfTheScoreStays) {
   options.scale = {.name = "MOS 0-100 of livec", .calibration = {-2, 90}, .calibrated = true};
   apply_compat(options, Compat::kPyiqa);
   EXPECT_EQ(options.crops.count, 25);
-  EXPECT_EQ(options.input.small_images, SmallImages::kPastCrop);
+  EXPECT_EQ(options.input.small_images, image::SmallImages::kPastCrop);
   EXPECT_DOUBLE_EQ(options.scale.calibration(10), 70);
   const auto scale = reported_scale(options);  // not published weights: raw output, its range not known
   EXPECT_DOUBLE_EQ(scale.line(10), 10);

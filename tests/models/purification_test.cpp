@@ -194,7 +194,7 @@ Scorer purifying(const std::vector<std::string>& texts) {
   ScorerOptions options;
   options.model = "compact";
   options.crop = 32;
-  options.crops = {.kind = CropKind::kGrid, .count = 4};
+  options.crops = {.kind = image::CropKind::kGrid, .count = 4};
   options.purification = chain(texts);
   return {compact_network(), options};
 }

@@ -18,13 +18,13 @@ using steadyiqa::testing::error_message;
 using ::testing::HasSubstr;
 
 /// The scorer's options with another crop policy.
-ScorerOptions with_crops(const Scorer& scorer, const CropPolicy& crops) {
+ScorerOptions with_crops(const Scorer& scorer, const image::CropPolicy& crops) {
   auto options = scorer.options();
   options.crops = crops;
   return options;
 }
 
-Scorer compact_scorer(CropPolicy crops = {.kind = CropKind::kGrid, .count = 4}) {
+Scorer compact_scorer(image::CropPolicy crops = {.kind = image::CropKind::kGrid, .count = 4}) {
   ScorerOptions options;
   options.model = "compact";
   options.crop = 32;
@@ -58,7 +58,7 @@ TEST(Scorer, ScoreIsTheCalibratedMeanOverTheCrops) {
 
 TEST(Scorer, ImageSmallerThanTheCropIsEnlargedBilinearly) {
   torch::NoGradGuard no_grad;
-  const auto scorer = compact_scorer({.kind = CropKind::kGrid, .count = 9});
+  const auto scorer = compact_scorer({.kind = image::CropKind::kGrid, .count = 9});
   // A ramp of 16 columns: enlarged twice, column x lies at (x + 0.5)/2 - 0.5 of the ramp, clamped to its ends.
   const auto ramp = torch::arange(16, torch::kFloat32).div(16).view({1, 1, 1, 16}).expand({1, 3, 16, 16});
   const auto crops = scorer.crops(ramp);
@@ -105,7 +105,7 @@ TEST(Scorer, GradientByPixelsAgreesWithFiniteDifferences) {
 
 // Against the network on all crops at once.
 TEST(Scorer, MoreCropsThanPassAtOnceScoreAndDeriveAsOneBatch) {
-  const auto scorer = compact_scorer({.kind = CropKind::kGrid, .count = 225});
+  const auto scorer = compact_scorer({.kind = image::CropKind::kGrid, .count = 225});
   const auto pixels = hash_pixels(7, 1, 80, 90);
   const auto at_once = [&](const torch::Tensor& x) {
     return scorer.network().forward(scorer.normalise(scorer.crops(x))).mean().view({1});
@@ -164,11 +164,12 @@ TEST(Scorer, ScoreDoesNotDependOnOtherImages) {
 
 TEST(Scorer, GridOfNoSquareNumberIsRefused) {
   auto scorer = compact_scorer();
-  EXPECT_THAT(error_message(ErrorKind::kUsage,
-                            [&] { scorer.set_options(with_crops(scorer, {.kind = CropKind::kGrid, .count = 8})); }),
-              HasSubstr("square number"));
+  EXPECT_THAT(
+      error_message(ErrorKind::kUsage,
+                    [&] { scorer.set_options(with_crops(scorer, {.kind = image::CropKind::kGrid, .count = 8})); }),
+      HasSubstr("square number"));
   EXPECT_EQ(scorer.options().crops.count, 4);
-  scorer.set_options(with_crops(scorer, {.kind = CropKind::kRandom, .count = 8}));
+  scorer.set_options(with_crops(scorer, {.kind = image::CropKind::kRandom, .count = 8}));
   EXPECT_EQ(scorer.crops(hash_pixels(1, 1, 40, 40)).size(0), 8);
 }
 
@@ -177,7 +178,7 @@ TEST(Scorer, ResizeThatCannotBeReadAndWholeImagesOfAFixedSizeModelAreRefused) {
   auto options = scorer.options();
   options.input.resize = "big";
   EXPECT_THAT(error_message(ErrorKind::kUsage, [&] { scorer.set_options(options); }), HasSubstr("resize 'big'"));
-  options = with_crops(scorer, {.kind = CropKind::kWhole});
+  options = with_crops(scorer, {.kind = image::CropKind::kWhole});
   options.model = "hyperiqa";
   EXPECT_THAT(error_message(ErrorKind::kUsage, [&] { scorer.set_options(options); }), HasSubstr("not whole images"));
   EXPECT_EQ(scorer.options().model, "compact");
@@ -210,7 +211,7 @@ TEST(Scorer, ResizesAsTheLibraryDoesBeforeItCrops) {
 
 TEST(Scorer, WholeImagesAreScoredAsTheyAre) {
   torch::NoGradGuard no_grad;
-  const auto scorer = compact_scorer({.kind = CropKind::kWhole});
+  const auto scorer = compact_scorer({.kind = image::CropKind::kWhole});
   const auto pixels = hash_pixels(3, 1, 50, 77);
   EXPECT_TRUE(torch::equal(scorer.crops(pixels), pixels));
   EXPECT_EQ(scorer.crops(hash_pixels(3, 1, 16, 24)).sizes(), (std::vector<std::int64_t>{1, 3, 32, 48}));
@@ -218,7 +219,7 @@ TEST(Scorer, WholeImagesAreScoredAsTheyAre) {
 
 TEST(Scorer, GradientThroughTheResizeAgreesWithFiniteDifferences) {
   for (const auto filter : {image::Filter::kPillowBilinear, image::Filter::kOpencvCubic}) {
-    auto scorer = compact_scorer({.kind = CropKind::kWhole});
+    auto scorer = compact_scorer({.kind = image::CropKind::kWhole});
     scorer.network().to(torch::kFloat64);
     auto options = scorer.options();
     options.input.resize = "short:40";
@@ -240,9 +241,9 @@ TEST(Scorer, GradientThroughTheResizeAgreesWithFiniteDifferences) {
 
 TEST(Scorer, ImageNotAboveTheCropIsEnlargedPastItAsPyiqaDoes) {
   torch::NoGradGuard no_grad;
-  auto scorer = compact_scorer({.kind = CropKind::kFivePoint, .count = 2});
+  auto scorer = compact_scorer({.kind = image::CropKind::kFivePoint, .count = 2});
   auto options = scorer.options();
-  options.input.small_images = SmallImages::kPastCrop;
+  options.input.small_images = image::SmallImages::kPastCrop;
   scorer.set_options(options);
   // 20 x 35 times 33/20: 33 x 57 (57.75 down), so the second crop begins at column 25. Column x lies at
   // (x + 0.5) / 1.65 - 0.5 of a ramp: torch.nn.functional.interpolate(ramp, scale_factor=33/20, mode='bilinear') of
@@ -283,7 +284,7 @@ TEST(Scorer, WeightedPoolingIsOneMeanOverAllCrops) {
   options.model = "compact";
   options.crop = 32;
   options.normalisation = {{0, 0, 0}, {1, 1, 1}};
-  options.crops = {.kind = CropKind::kGrid, .count = 4, .pooling = Pooling::kWeighted};
+  options.crops = {.kind = image::CropKind::kGrid, .count = 4, .pooling = image::Pooling::kWeighted};
   Scorer scorer(std::make_shared<RedByGreen>(), options);
   // Left half: red 0.2, green 0.1; right half: red 0.8, green 0.4. Two crops a side.
   auto pixels = torch::full({1, 3, 64, 64}, 0.5F);
@@ -292,7 +293,7 @@ TEST(Scorer, WeightedPoolingIsOneMeanOverAllCrops) {
     pixels.select(1, channel).slice(2, 32, 64).fill_(right);
   }
   EXPECT_NEAR(scorer.raw(pixels).item<double>(), (0.2 * 0.1 + 0.8 * 0.4) / 0.5, 1e-6);
-  options.crops.pooling = Pooling::kMean;
+  options.crops.pooling = image::Pooling::kMean;
   scorer.set_options(options);
   EXPECT_NEAR(scorer.raw(pixels).item<double>(), 0.5, 1e-6);
 }

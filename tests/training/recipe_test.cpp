@@ -35,9 +35,9 @@ TEST_F(RecipeFile, SurvivesTheWayThroughToml) {
   recipe.regulariser.gradient = objective::NormGradient::kExact;
   recipe.input = {.resize = "500x500,498x664",
                   .filter = image::Filter::kOpencvCubic,
-                  .small_images = models::SmallImages::kPastCrop,
+                  .small_images = image::SmallImages::kPastCrop,
                   .orientation = image::Orientation::kIgnored};
-  recipe.scoring.kind = models::CropKind::kCentre;
+  recipe.scoring.kind = image::CropKind::kCentre;
   recipe.run.seed = (1LL << 53) - 1;
   recipe.run.select = Selection::kLast;
   Recipe read;

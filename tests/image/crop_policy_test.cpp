@@ -1,4 +1,4 @@
-#include "models/crop_policy.h"
+#include "image/crop_policy.h"
 
 #include "base/expect_error.h"
 
@@ -7,7 +7,7 @@
 
 #include <set>
 
-namespace steadyiqa::models {
+namespace steadyiqa::image {
 namespace {
 
 using steadyiqa::testing::error_message;
@@ -103,4 +103,4 @@ TEST(CropPolicy, WhatAKindCannotHaveIsRefused) {
 }
 
 }  // namespace
-}  // namespace steadyiqa::models
+}  // namespace steadyiqa::image

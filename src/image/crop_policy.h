@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace steadyiqa::models {
+namespace steadyiqa::image {
 
 enum class CropKind {
   kGrid,      ///< n x n places from edge to edge; each different place once
@@ -41,4 +41,4 @@ void check(const CropPolicy& policy);
                                                                              std::int64_t crop, std::int64_t height,
                                                                              std::int64_t width);
 
-}  // namespace steadyiqa::models
+}  // namespace steadyiqa::image

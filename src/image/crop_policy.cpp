@@ -1,4 +1,4 @@
-#include "models/crop_policy.h"
+#include "image/crop_policy.h"
 
 #include "base/error.h"
 #include "base/numpy_random.h"
@@ -9,7 +9,7 @@
 #include <cmath>
 #include <limits>
 
-namespace steadyiqa::models {
+namespace steadyiqa::image {
 namespace {
 
 using Places = std::vector<std::pair<std::int64_t, std::int64_t>>;
@@ -119,4 +119,4 @@ Places crop_places(const CropPolicy& policy, std::int64_t crop, std::int64_t hei
   return {{free_y / 2, free_x / 2}};
 }
 
-}  // namespace steadyiqa::models
+}  // namespace steadyiqa::image
