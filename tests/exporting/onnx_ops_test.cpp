@@ -107,6 +107,50 @@ std::vector<Case> layer_cases() {
   };
 }
 
+/// What src/inference makes one operation of.
+std::vector<Case> fused_cases() {
+  const auto mix = [](const Tensor& x, std::uint32_t seed) {
+    return torch::conv2d(x, weights({4, x.size(1), 3, 3}, seed) / 4, weights({4}, seed), 1, 1);
+  };
+  return {
+      {"batch norm and relu6 behind a convolution",
+       [=](const Tensor& x) {
+         const auto norm =
+             torch::batch_norm(mix(x, 1), weights({4}, 1), weights({4}, 2), weights({4}, 3),
+                               constant([] { return weights({4}, 4).abs() + 0.1; }), false, 0.1, 1e-3, false);
+         return torch::relu6(norm);
+       }},
+      {"shortcut from the convolution's own input",
+       [=](const Tensor& x) {
+         const auto from = mix(x, 1);
+         return torch::relu(mix(from, 2) + from);
+       }},
+      {"shortcut around two convolutions",
+       [=](const Tensor& x) {
+         const auto from = mix(x, 1);
+         return torch::relu(mix(torch::relu(mix(from, 2)), 3) + from);
+       }},
+      {"shortcut that is read again",
+       [=](const Tensor& x) {
+         const auto from = mix(x, 1);
+         const auto sum = mix(torch::relu(mix(from, 2)), 3) + from;
+         return sum + mix(from, 4);
+       }},
+      {"shortcut that a view has, too",
+       [=](const Tensor& x) {
+         const auto from = mix(x, 1);
+         const auto view = from.flatten(1);
+         const auto sum = mix(torch::relu(mix(from, 2)), 3) + from;
+         return sum.flatten(1) + view;
+       }},
+      {"convolution added to itself",
+       [=](const Tensor& x) {
+         const auto y = mix(x, 1);
+         return torch::relu(y + y);
+       }},
+  };
+}
+
 std::vector<Case> product_cases() {
   return {
       {"linear of vectors and of tokens",
@@ -217,6 +261,7 @@ class OnnxOps : public steadyiqa::testing::TempFolder {
 };
 
 TEST_F(OnnxOps, LayersGiveTheSame) { expect_same(layer_cases()); }
+TEST_F(OnnxOps, FusedLayersGiveTheSame) { expect_same(fused_cases()); }
 TEST_F(OnnxOps, ProductsAndReductionsGiveTheSame) { expect_same(product_cases()); }
 TEST_F(OnnxOps, ShapesAndOrderGiveTheSame) { expect_same(shape_cases()); }
 
