@@ -1,6 +1,7 @@
 #include "checkpoint/checkpoint_file.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "checkpoint/torch_contents.h"
 #include "checkpoint/torch_file.h"
 
@@ -56,6 +57,10 @@ CheckpointInfo torch_info(const TorchFile& file, TorchContents& contents, const 
 }  // namespace
 
 CheckpointInfo inspect_checkpoint(const std::filesystem::path& path) {
+  if (lower(path.extension().string()) == ".onnx") {
+    fail_input("{}: an exported model is for steadyiqa-score; here the file that it was exported from is wanted",
+               path.string());
+  }
   if (looks_like_torch_file(path)) {
     const TorchFile file(path);
     auto contents = torch_contents(file, path.string());

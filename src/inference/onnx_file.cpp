@@ -164,7 +164,7 @@ OnnxFile parse_stream(google::protobuf::io::ZeroCopyInputStream& stream, const s
   onnx::ModelProto model;
   try {
     if (!model.ParseFromCodedStream(&coded) || !coded.ConsumedEntireMessage()) {
-      fail_input("not an ONNX file, or cut short");
+      fail_input("not an ONNX file, or cut short (`steadyiqa export` makes one of a model file)");
     }
     return read(model);
   } catch (const Error& error) {

@@ -51,6 +51,12 @@ std::vector<Lifetime> lifetimes(const Plan& plan, std::size_t buffers) {
   return lives;
 }
 
+bool multiplies_bfloat16() {
+  const auto has = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  constexpr auto kWanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);  // bits: those of amx hold it
+  return (has & kWanted) == kWanted;
+}
+
 }  // namespace
 
 const dnnl::engine& processor() {
@@ -290,6 +296,9 @@ void Planner::place_buffers() {
 }
 
 Plan make_plan(OnnxFile file, std::int64_t batch, Precision precision) {
+  if (precision == Precision::kBfloat16 && !multiplies_bfloat16()) {
+    fail_usage("precision bfloat16: this processor does not multiply it (avx512_bf16 or amx_bf16)");
+  }
   return Planner(std::move(file), batch, precision).run();
 }
 

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <cstdlib>
+
 namespace steadyiqa::cli {
 namespace {
 
@@ -72,7 +74,16 @@ TEST_F(ScoreProgram, ErrorsAreOneLineAndACode) {
   expect_error(score({photos()}), 1, "--model is required");
   expect_error(score({photos(), "--model", exported(), "--precision", "float16"}), 1, "float16");
   expect_error(score({photos(), "--model", folder() / "none.onnx"}), 2, "none.onnx");
-  expect_error(score({photos(), "--model", model()}), 2, "not an ONNX file");
+  expect_error(score({photos(), "--model", model()}), 2, "`steadyiqa export` makes one");
+  expect_error(run_here({"score", photos(), "--model", exported()}), 2, "an exported model is for steadyiqa-score");
+}
+
+TEST_F(ScoreProgram, AProcessorWithoutBfloat16RefusesIt) {
+  setenv("DNNL_MAX_CPU_ISA", "AVX2", 1);  // for oneDNN in the program
+  const auto outcome = score({photos(), "--model", exported(), "--precision", "bfloat16"});
+  unsetenv("DNNL_MAX_CPU_ISA");
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("does not multiply it"));
 }
 
 // What makes it quick to start.
