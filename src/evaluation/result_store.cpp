@@ -27,7 +27,10 @@ nlohmann::json head_json(const StoredModel& model) {
           {"raw_to_0_100", {model.raw_to_0_100.slope, model.raw_to_0_100.intercept}}};
 }
 
-/// A locked byte of STORE-workers stands for a living worker; the lock goes with the process, however it ends.
+/// A locked byte of STORE-workers stands for a living worker, the first one (kCreation) for one that looks whether
+/// there is a store yet and makes it; the lock goes with the process, however it ends.
+constexpr std::int64_t kCreation = 0;
+
 struct flock byte_lock(std::int64_t worker) {
   struct flock lock {};
   lock.l_type = F_WRLCK;
@@ -48,7 +51,21 @@ std::string StoredModel::key() const { return key_of({head.model_sha256, preproc
 std::string StoredPlan::key() const { return key_of({protocol_digest, model, image_set}); }
 
 ResultStore::ResultStore(const std::filesystem::path& path, Database::Mode mode) : db_(path, mode) {
+  if (path.empty() || mode == Database::Mode::kReadOnly) {
+    create_or_check();
+    return;
+  }
+  // SQLite does not wait where two turn a new file to its write-ahead log at once: one of them fails.
+  const auto workers = path.string() + "-workers";
+  lock_.reset(
+      std::fopen(workers.c_str(), "a+e"));  // to write, made if need be, closed in a program that this one starts
+  auto lock = byte_lock(kCreation);
+  if (!lock_ || ::fcntl(::fileno(lock_.get()), F_OFD_SETLKW, &lock) != 0) {
+    fail_input("{}: cannot be opened and locked", workers);
+  }
   create_or_check();
+  lock.l_type = F_UNLCK;
+  ::fcntl(::fileno(lock_.get()), F_OFD_SETLK, &lock);
 }
 
 void ResultStore::create_or_check() {
@@ -224,14 +241,9 @@ std::vector<MaskingReport> ResultStore::masking(const std::string& plan) {
 void ResultStore::become_worker() {
   db_.query("INSERT INTO worker DEFAULT VALUES", {});
   worker_ = db_.last_row();
-  const auto path = db_.path().string() + "-workers";
-  lock_.reset(std::fopen(path.c_str(), "a+e"));  // to write, made if need be, closed in a program that this one starts
-  if (!lock_) {
-    fail_input("{}: cannot be opened", path);
-  }
   auto lock = byte_lock(worker_);
   if (::fcntl(::fileno(lock_.get()), F_OFD_SETLK, &lock) != 0) {
-    fail_input("{}: cannot be locked", path);
+    fail_input("{}-workers: cannot be locked", db_.path().string());
   }
 }
 

@@ -20,10 +20,11 @@ namespace steadyiqa::parallel {
 
 namespace {
 
-/// A function of the BLAS that libtorch runs on, null when that is not OpenBLAS.
+/// A function of the BLAS that libtorch runs on, null when that is not OpenBLAS. A libtorch with MKL has its own, even
+/// where another library has loaded OpenBLAS.
 template <class Function>
 Function* openblas_function(const char* name) {
-  return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
+  return at::hasMKL() ? nullptr : reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
 }
 
 /// OpenBLAS has threads of its own, as many as there are cores whatever libtorch is told, and they wait by spinning: on
@@ -152,7 +153,7 @@ double measure_matmul_gflops() {
 RuntimeInfo runtime_info() {
   RuntimeInfo info;
   info.torch_version = TORCH_VERSION;
-  info.blas = blas_library();
+  info.blas = at::hasMKL() ? "MKL, libtorch's own" : blas_library();
   info.blas_kernels = blas_kernels();
   info.threads = at::get_num_threads();
   info.blas_threads = blas_threads();
