@@ -50,10 +50,15 @@ TEST_F(TomlFileTest, HostileNestingIsRefused) {
   EXPECT_THAT(refused(keys + " = 1"), HasSubstr("dots"));
   EXPECT_THAT(refused("a = " + std::string(100000, '[')), HasSubstr("recipe.toml:1: "));
   std::string deepest = "a";
-  for (int i = 0; i < 1000; ++i) {
+  for (int i = 0; i < 1999; ++i) {
     deepest += ".a";
   }
-  EXPECT_TRUE(read("[" + deepest + "]\n" + deepest + " = 1").is_object());
+  EXPECT_TRUE(read(deepest + " = 1").is_object());
+  std::string within = "1";  // arrays of tables, each with a long key on a line of its own
+  for (int i = 0; i < 100; ++i) {
+    within = fmt::format("[\n{{{} = {}}}]", deepest.substr(0, 1801), within);
+  }
+  EXPECT_THAT(refused("a = " + within), HasSubstr("dots"));
 }
 
 TEST_F(TomlFileTest, BrokenBytesAreAUsageError) {
