@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <future>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace steadyiqa {
@@ -72,7 +73,7 @@ int run(const Flags& flags) {
     if (interrupted()) {
       fail(ErrorKind::kInterrupted, "interrupted");
     }
-    const auto image = next.get();
+    auto image = next.get();
     if (i + 1 < paths.size()) {
       next = std::async(std::launch::async, read, i + 1);
     }
@@ -81,7 +82,7 @@ int run(const Flags& flags) {
       printer.add_failure(path, image.error());
     } else {
       try {
-        const double raw = scorer.raw(image.value());
+        const double raw = scorer.raw(std::move(image).value());
         printer.add(path, scorer.calibrate(raw), raw);
       } catch (const Error& error) {  // an image that cannot be resized, say
         printer.add_failure(path, fmt::format("{}: {}", path, error.what()));

@@ -91,9 +91,8 @@ Command add_export(CLI::App& app) {
   sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
   flags->preprocessing.add(*sub);
   sub->footer(
-      "The exported graph scores one crop (or whole image): it normalises and calibrates, but places no crops. What "
-      "the "
-      "preprocessing flags say is in its metadata, where steadyiqa-score reads it.");
+      "The exported graph scores one crop (or whole image): it normalises and calibrates, but places no crops. Its "
+      "metadata hold what the preprocessing flags say; steadyiqa-score reads them there.");
   return {sub, [flags] { return run_export(*flags); }};
 }
 

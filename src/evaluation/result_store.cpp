@@ -57,8 +57,8 @@ ResultStore::ResultStore(const std::filesystem::path& path, Database::Mode mode)
   }
   // SQLite does not wait where two turn a new file to its write-ahead log at once: one of them fails.
   const auto workers = path.string() + "-workers";
-  lock_.reset(
-      std::fopen(workers.c_str(), "a+e"));  // to write, made if need be, closed in a program that this one starts
+  // To write, made if need be, closed in a program that this one starts.
+  lock_.reset(std::fopen(workers.c_str(), "a+e"));
   auto lock = byte_lock(kCreation);
   if (!lock_ || ::fcntl(::fileno(lock_.get()), F_OFD_SETLKW, &lock) != 0) {
     fail_input("{}: cannot be opened and locked", workers);

@@ -87,8 +87,8 @@ std::vector<float> planes_of(const image::Image& image) {
   return planes;
 }
 
-Pixels prepared(const image::Image& image, const image::ResizeRule& rule, std::int64_t crop, image::SmallImages small) {
-  Pixels pixels{rule.steps.empty() ? image : image::resize(image, rule)};
+Pixels prepared(image::Image image, const image::ResizeRule& rule, std::int64_t crop, image::SmallImages small) {
+  Pixels pixels{image::resize(std::move(image), rule)};
   pixels.height = pixels.image.height;
   pixels.width = pixels.image.width;
   const image::Size from{pixels.image.width, pixels.image.height};
@@ -160,8 +160,8 @@ void share_out(std::size_t workers, std::size_t count, const std::function<void(
 
 ImageScorer::ImageScorer(const std::filesystem::path& file, int threads, Precision precision) {
   const OneThread alone;  // oneDNN picks a kernel for as many threads as it sees
+  auto onnx = read_onnx(file);
   try {
-    auto onnx = read_onnx(file);
     card_ = card_of(onnx);
     resize_ = image::resize_rule(card_.input);
     const auto plan = std::make_shared<const Plan>(make_plan(std::move(onnx), 1, precision));
@@ -170,15 +170,14 @@ ImageScorer::ImageScorer(const std::filesystem::path& file, int threads, Precisi
       runners_.push_back(std::make_unique<Runner>(plan));
     }
   } catch (const Error& error) {
-    const std::string message = error.what();
-    fail(error.kind(), "{}{}", message.starts_with(file.string()) ? "" : one_line(file.string()) + ": ", message);
+    fail(error.kind(), "{}: {}", file.string(), error.what());
   }
 }
 
-double ImageScorer::raw(const image::Image& image) {
+double ImageScorer::raw(image::Image image) {
   const auto& shape = runners_.front()->plan().input_shape;
   const bool whole = card_.crops.kind == image::CropKind::kWhole;
-  const auto pixels = prepared(image, resize_, whole ? image::kSmallestWholeSide : card_.crop,
+  const auto pixels = prepared(std::move(image), resize_, whole ? image::kSmallestWholeSide : card_.crop,
                                whole ? image::SmallImages::kToCrop : card_.input.small_images);
   std::vector<std::pair<std::int64_t, std::int64_t>> places = {{0, 0}};
   if (!whole) {

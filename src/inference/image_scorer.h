@@ -39,7 +39,7 @@ class ImageScorer {
   /// The network's output, averaged over the crops that the model's policy takes. `image`: decoded with
   /// card().input.orientation. Throws Error(kInput) for an image that cannot be resized, for one of another size than
   /// the export's where the model takes whole images, and for a score that is not finite.
-  [[nodiscard]] double raw(const image::Image& image);
+  [[nodiscard]] double raw(image::Image image);
   /// Nominally 0-100, higher is better, not clipped.
   [[nodiscard]] double calibrate(double raw) const { return card_.slope * raw + card_.intercept; }
 

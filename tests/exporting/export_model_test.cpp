@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/expect_error.h"
 #include "base/temp_folder.h"
+#include "exporting/hash_scorer.h"
 #include "exporting/onnxruntime.h"
 #include "models/model_test_support.h"
 
@@ -15,21 +16,8 @@ namespace steadyiqa::exporting {
 namespace {
 
 using steadyiqa::testing::error_message;
+using steadyiqa::testing::hash_scorer;
 using ::testing::HasSubstr;
-
-/// A hash-weight network of the catalogue with a calibration that spreads its scores over tens of points.
-models::Scorer hash_scorer(const std::string& name, const std::string& backbone, int crop) {
-  auto network = models::make_network(name, backbone);
-  models::fill_hash_weights(*network);
-  models::ScorerOptions options;
-  options.model = name;
-  options.backbone = backbone;
-  options.crop = crop;
-  options.crops = {.kind = image::CropKind::kRandom, .count = 5, .seed = 77};
-  options.normalisation = {{0.5, 0.4, 0.3}, {0.2, 0.25, 0.3}};
-  options.scale = {.name = "MOS 0-100 of a test", .calibration = {31.25, -7.5}, .calibrated = true};
-  return {std::move(network), options};
-}
 
 ExportOptions options_of(std::int64_t height = 0, std::int64_t width = 0, std::int64_t batch = 0) {
   return {.height = height, .width = width, .batch = batch, .model_sha256 = "abc123", .tool_version = "1.2.3"};

@@ -6,6 +6,7 @@
 #include "base/temp_folder.h"
 #include "data/loader.h"
 #include "exporting/export_model.h"
+#include "exporting/hash_scorer.h"
 #include "exporting/run_plan.h"
 #include "image/noise.h"
 #include "models/model_test_support.h"
@@ -19,19 +20,9 @@ namespace steadyiqa::exporting {
 namespace {
 
 using steadyiqa::testing::error_message;
+using steadyiqa::testing::hash_scorer;
 using steadyiqa::testing::run_plan;
 using ::testing::HasSubstr;
-
-models::Scorer hash_scorer(const std::string& name, const std::string& backbone, int crop) {
-  auto network = models::make_network(name, backbone);
-  models::fill_hash_weights(*network);
-  models::ScorerOptions options;
-  options.model = name;
-  options.backbone = backbone;
-  options.crop = crop;
-  options.scale = {.name = "MOS 0-100 of a test", .calibration = {31.25, -7.5}, .calibrated = true};
-  return {std::move(network), options};
-}
 
 /// Raw scores of the plan against libtorch's, relative to the larger of 1 and theirs.
 double network_difference(const models::Scorer& scorer, const torch::Tensor& pixels, inference::Precision precision) {
