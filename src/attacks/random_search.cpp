@@ -2,6 +2,7 @@
 
 #include "attacks/dct.h"
 #include "attacks/item_search.h"
+#include "models/noise.h"
 
 #include <torch/torch.h>
 
@@ -304,8 +305,7 @@ class Nes : public ItemSearch {
  private:
   void draw() {
     auto rng = item_.rng("nes", draws_++);
-    noise_ = torch::empty_like(estimate_);
-    std::generate_n(noise_.data_ptr<float>(), noise_.numel(), [&] { return static_cast<float>(rng.normal()); });
+    noise_ = models::noise_like(estimate_, 1.0, rng.next());
   }
   [[nodiscard]] torch::Tensor step() const {
     if (!official_) {
