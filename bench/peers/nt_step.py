@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A training step with gradient-norm regularisation as the NT authors' code takes it (Liu et al., CVPR 2024): the loss's
 forward pass, another for the input gradient, a third for the finite difference along its sign, BatchNorm in training mode
-in all, NCHW float32, Adam. On hash weights and a hash batch. Writes seconds and the first step's values as JSON on stdout.
+in all (with --frozen in eval mode, as a layer), NCHW float32, Adam. On hash weights and a hash batch. Writes seconds and the first step's values as JSON on stdout.
 bench/compare runs it."""
 import argparse
 import json
@@ -34,6 +34,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backbone", default="resnet50")
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--frozen", action="store_true")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
@@ -41,7 +42,7 @@ def main():
     model = hyperiqa.HyperIQA(args.backbone)
     with torch.no_grad():
         hyperiqa.fill_hash_weights(model)
-    model.train()
+    model.train(not args.frozen)
     trunk = list(model.res.parameters())
     seen = {id(p) for p in trunk}
     head = [p for p in model.parameters() if id(p) not in seen]

@@ -49,16 +49,18 @@ double step_cost(const objective::RegulariserOptions& options, objective::BatchN
       options.clean_pass == objective::CleanPass::kSeparate ||
       (batch_norm == objective::BatchNormMode::kTrain && options.batch_norm == objective::BatchNormMode::kFrozen);
   const double loss = own_clean_pass ? kForwardAndBackward : 0;
+  // Without the layers' gradients, which are there; a pass of the loss's own takes them itself.
+  const double clean = options.clean_pass == objective::CleanPass::kReused && !own_clean_pass ? 1 : 2;
   switch (options.gradient) {
     case NormGradient::kExact:
       return loss + 2 + 6;  // the input gradient's pass; the tangent pass, which carries the clean one
     case NormGradient::kCentral:
-      return loss + 2 + 2 * kForwardAndBackward + (own_clean_pass ? 0 : 2);
+      return loss + 2 + 2 * kForwardAndBackward + (own_clean_pass ? 0 : clean);
     case NormGradient::kAlternating:
     case NormGradient::kFiniteDifference:
       break;
   }
-  return loss + 1 + 2 * kForwardAndBackward;
+  return loss + 2 + clean + kForwardAndBackward;
 }
 
 nlohmann::json nt_step(const NtStepOptions& options, const Repeats& repeats, const Peak& peak) {

@@ -1,5 +1,7 @@
 #include "models/layers.h"
 
+#include "models/layer_gradients.h"
+
 #include <torch/torch.h>
 
 #include <limits>
@@ -61,6 +63,9 @@ torch::Tensor activated(torch::Tensor x, double ceiling) {
 }  // namespace
 
 torch::Tensor ConvolutionImpl::forward(const torch::Tensor& x) {
+  if (auto* kept = KeptLayerGradients::active()) {
+    return kept->convolve(x, *this);
+  }
   if (!x._fw_grad(kLevel).defined()) {
     return torch::nn::Conv2dImpl::forward(x);
   }

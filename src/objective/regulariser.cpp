@@ -1,6 +1,7 @@
 #include "objective/regulariser.h"
 
 #include "models/conv_norm.h"
+#include "models/layer_gradients.h"
 
 #include <torch/csrc/autograd/forward_grad.h>
 #include <torch/torch.h>
@@ -32,8 +33,10 @@ const FieldTable<RegulariserOptions>& regulariser_fields() {
       field("start-epoch", &R::start_epoch, {.help = "no regulariser before this epoch", .unit = "epochs", .min = 0}),
       field("ramp-epochs", &R::ramp_epochs,
             {.help = "lambda grows linearly over so many epochs", .unit = "epochs", .min = 0}),
-      field("clean-pass", &R::clean_pass, {"shared", "separate"},
-            {.help = "shared: the loss's pass also gives the input gradient; separate: a third pass (theirs)"}),
+      field(
+          "clean-pass", &R::clean_pass, {"shared", "separate", "reused"},
+          {.help = "shared: the loss's pass also gives the input gradient; separate: a third pass (theirs); reused: as "
+                   "shared, and the input gradient's layer gradients give the loss's, for more memory"}),
   };
   return kFields;
 }
@@ -149,12 +152,35 @@ struct CleanPassResult {
   torch::Tensor outputs;
 };
 
+/// That the input gradient's pass can give the parameters' layer gradients, too.
+void require_reusable(models::Network& network, const RegulariserOptions& options) {
+  if (models::batch_norm_training(network)) {
+    fail_usage("clean-pass = reused needs batch-norm = frozen: batch statistics couple the images");
+  }
+  if (options.gradient == NormGradient::kExact) {
+    fail_usage("clean-pass = reused does not go with gradient = exact, whose tangent pass gives the clean scores");
+  }
+}
+
+/// As models::input_gradient with its graph kept, and layer gradients for both backward passes.
+models::InputGradient reused_input_gradient(const models::Network& network, const NetworkFn& score,
+                                            const torch::Tensor& x) {
+  const models::KeptLayerGradients kept;
+  auto at_x = models::input_gradient(score, x, /*keep_graph=*/true);
+  at_x.scores = kept.joined(at_x.scores, network.parameters());
+  return at_x;
+}
+
 CleanPassResult regulariser_passes(models::Network& network, const torch::Tensor& x, const ObjectiveOptions& options) {
   const bool exact = options.regulariser.gradient == NormGradient::kExact;
   if (exact && models::batch_norm_training(network)) {
     // libtorch's forward-mode formula of BatchNorm takes the batch's statistics as constants when the tangent is
     // differentiated by parameters (pytorch#81293): the penalty would be right and its gradient wrong.
     fail_usage("regulariser gradient = exact needs batch-norm = frozen in the regulariser's passes");
+  }
+  const bool reused = options.regulariser.clean_pass == CleanPass::kReused;
+  if (reused) {
+    require_reusable(network, options.regulariser);
   }
   CleanPassResult result;
   // The exact form's tangent pass gives the clean outputs anew, so the input gradient's own graph need not be kept.
@@ -163,7 +189,14 @@ CleanPassResult regulariser_passes(models::Network& network, const torch::Tensor
     return score_of(result.outputs);
   };
   const NetworkFn score = [&](const torch::Tensor& input) { return score_of(outputs_of(network, input, options)); };
-  const auto at_x = models::input_gradient(clean, x, /*keep_graph=*/!exact);
+  const auto at_x =
+      reused ? reused_input_gradient(network, clean, x) : models::input_gradient(clean, x, /*keep_graph=*/!exact);
+  if (reused) {
+    if (result.outputs.size(1) != 1) {
+      fail_usage("clean-pass = reused needs a network of one output; this one has {}", result.outputs.size(1));
+    }
+    result.outputs = at_x.scores.unsqueeze(1);
+  }
   result.estimate = gradient_norm_estimate(exact ? clean : score, x, at_x, options.channel_std, options.regulariser);
   return result;
 }

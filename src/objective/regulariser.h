@@ -22,7 +22,7 @@ enum class NormGradient { kFiniteDifference, kAlternating, kCentral, kExact };
 enum class BatchNormMode { kTrain, kFrozen };
 enum class RelativeTo { kAbsolute, kRelative };
 enum class ScoreUnit { kPoints, kLabel };
-enum class CleanPass { kShared, kSeparate };
+enum class CleanPass { kShared, kSeparate, kReused };
 
 struct RegulariserOptions {
   RegulariserKind regulariser = RegulariserKind::kNone;
@@ -105,9 +105,12 @@ struct Objective {
 
 /// One step's objective on normalised x [N,3,S,S] and MOS [N]. Two forward passes with NT: the clean pass serves the
 /// loss and the input gradient, when BatchNorm behaves alike in both (otherwise, or with clean_pass separate, the
-/// regulariser makes its own: three, as the authors' code). `lambda` is the ramped weight; at 0 the regulariser is
-/// skipped. libtorch's default generator is set to `noise_seed` before each pass: with other masks in each, a finite
-/// difference would measure them divided by h, and a resumed run would draw others than an undisturbed one.
+/// regulariser makes its own: three, as the authors' code). With clean_pass reused, the input gradient's backward pass
+/// also serves the clean scores' parameter gradient (models/layer_gradients.h): the same gradients, but for rounding.
+/// Throws Error(kUsage) where that cannot be: BatchNorm by batch statistics in the regulariser's passes, gradient
+/// exact, a network of several outputs. `lambda` is the ramped weight; at 0 the regulariser is skipped. libtorch's
+/// default generator is set to `noise_seed` before each pass: with other masks in each, a finite difference would
+/// measure them divided by h, and a resumed run would draw others than an undisturbed one.
 [[nodiscard]] Objective training_objective(models::Network& network, const torch::Tensor& x, const torch::Tensor& mos,
                                            const ObjectiveOptions& options, double lambda);
 

@@ -34,6 +34,8 @@ TEST(StepCost, CountsThePassesOfEachForm) {
   options.batch_norm = BatchNormMode::kFrozen;
   EXPECT_EQ(step_cost(options, BatchNormMode::kTrain), 10);
   EXPECT_EQ(step_cost(options, BatchNormMode::kFrozen), 7);
+  options.clean_pass = CleanPass::kReused;
+  EXPECT_EQ(step_cost(options, BatchNormMode::kFrozen), 6);
   options.regulariser = RegulariserKind::kNone;
   EXPECT_EQ(step_cost(options, BatchNormMode::kTrain), 3);
 }

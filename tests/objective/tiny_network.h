@@ -2,6 +2,7 @@
 #pragma once
 
 #include "models/hash_weights.h"
+#include "models/layers.h"
 #include "models/network.h"
 
 #include <torch/torch.h>
@@ -18,9 +19,9 @@ class TinyNetwork : public models::Network {
  public:
   TinyNetwork() {
     namespace nn = torch::nn;
-    conv1_ = register_module("conv1", nn::Conv2d(nn::Conv2dOptions(3, 4, 3).stride(2).padding(1)));
+    conv1_ = register_module("conv1", models::Convolution(nn::Conv2dOptions(3, 4, 3).stride(2).padding(1)));
     norm_ = register_module("norm", nn::BatchNorm2d(4));
-    conv2_ = register_module("conv2", nn::Conv2d(nn::Conv2dOptions(4, 5, 3).stride(2).padding(1)));
+    conv2_ = register_module("conv2", models::Convolution(nn::Conv2dOptions(4, 5, 3).stride(2).padding(1)));
     head_ = register_module("head", nn::Linear(5, 1));
   }
   torch::Tensor forward(const torch::Tensor& x) override {
@@ -29,9 +30,9 @@ class TinyNetwork : public models::Network {
   }
 
  private:
-  torch::nn::Conv2d conv1_{nullptr};
+  models::Convolution conv1_{nullptr};
   torch::nn::BatchNorm2d norm_{nullptr};
-  torch::nn::Conv2d conv2_{nullptr};
+  models::Convolution conv2_{nullptr};
   torch::nn::Linear head_{nullptr};
 };
 

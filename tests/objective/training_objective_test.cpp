@@ -1,7 +1,10 @@
 #include "base/error.h"
+#include "base/expect_error.h"
+#include "models/catalogue.h"
 #include "objective/regulariser.h"
 #include "objective/tiny_network.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 #include <unistd.h>
@@ -10,6 +13,9 @@
 
 namespace steadyiqa::objective {
 namespace {
+
+using steadyiqa::testing::error_message;
+using ::testing::HasSubstr;
 
 constexpr std::array<double, 3> kStd = {0.229, 0.224, 0.225};
 constexpr std::array kGradients = {NormGradient::kFiniteDifference, NormGradient::kAlternating, NormGradient::kCentral,
@@ -82,6 +88,51 @@ TEST(TrainingObjective, SharedCleanPassGivesTheSeparateOnesGradients) {
                 1e-11);
     }
   }
+}
+
+/// The gradient of the objective with respect to all of a network's parameters, float64, BatchNorm in eval mode.
+torch::Tensor gradient_with(const std::string& model, const std::string& backbone, NormGradient gradient,
+                            CleanPass clean_pass) {
+  const auto network = models::make_network(model, backbone);
+  models::fill_hash_weights(*network);
+  network->to(torch::kFloat64);
+  network->eval();
+  const auto side = models::find_model(model).crop;
+  const auto x = models::hash_input(5, 2, side, side).to(torch::kFloat64);
+  const auto labels = torch::tensor({3.0, -2.0}, torch::kFloat64);
+  return flat_gradient(training_objective(*network, x, labels, {{}, nt(gradient, clean_pass), kStd}, kLambda).total,
+                       *network);
+}
+
+TEST(TrainingObjective, ReusedLayerGradientsGiveTheSharedPassesGradients) {
+  for (const auto& [model, backbone] : {std::pair{"hyperiqa", "mobilenet_v2"}, {"compact", ""}}) {
+    const auto gradient = std::string(model) == "compact" ? NormGradient::kCentral : NormGradient::kAlternating;
+    const auto shared = gradient_with(model, backbone, gradient, CleanPass::kShared);
+    EXPECT_LT(relative_distance(gradient_with(model, backbone, gradient, CleanPass::kReused), shared), 1e-10) << model;
+  }
+  for (const auto gradient : {NormGradient::kFiniteDifference, NormGradient::kAlternating, NormGradient::kCentral}) {
+    const auto network = tiny_network();  // its BatchNorm is not folded
+    const auto shared = objective_of(*network, nt(gradient, CleanPass::kShared));
+    const auto reused = objective_of(*network, nt(gradient, CleanPass::kReused));
+    EXPECT_EQ(reused.total.item<double>(), shared.total.item<double>());
+    EXPECT_LT(relative_distance(flat_gradient(reused.total, *network), flat_gradient(shared.total, *network)), 1e-11);
+  }
+}
+
+TEST(TrainingObjective, LayerGradientsAreNotReusedWhereImagesOrOutputsAreCoupled) {
+  const auto message = [](models::Network& network, const RegulariserOptions& options) {
+    return error_message(ErrorKind::kUsage, [&] {
+      static_cast<void>(training_objective(network, models::hash_input(5, 2, 64, 64), torch::tensor({3.0F, -2.0F}),
+                                           {{}, options, kStd}, kLambda));
+    });
+  };
+  const auto network = models::make_network("compact", "");
+  network->train();
+  EXPECT_THAT(message(*network, nt(NormGradient::kAlternating, CleanPass::kReused, BatchNormMode::kTrain)),
+              HasSubstr("batch-norm = frozen"));
+  EXPECT_THAT(message(*network, nt(NormGradient::kExact, CleanPass::kReused)), HasSubstr("gradient = exact"));
+  const auto three = models::make_network("linearityiqa", "resnet18");
+  EXPECT_THAT(message(*three, nt(NormGradient::kAlternating, CleanPass::kReused)), HasSubstr("has 3"));
 }
 
 TEST(TrainingObjective, ForwardPassesAreTwoSharedThreeSeparate) {
