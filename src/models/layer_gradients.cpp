@@ -102,9 +102,12 @@ class Joined : public torch::autograd::Function<Joined> {
     for (const auto& layer : parts->layers->list) {
       STEADYIQA_ASSERT(layer->output_gradient.defined(), "the input gradient comes before the parameters'");
       const auto share = of_scores.front().to(layer->output_gradient.scalar_type()).view({-1, 1, 1, 1});
-      auto [x, weight, bias] = layer->gradients(layer->output_gradient * share, {false, true, layer->bias.defined()});
+      const bool with_bias = layer->bias.defined();
+      auto [x, weight, bias] =
+          layer->gradients(layer->output_gradient * share,
+                           {false, layer->weight.requires_grad(), with_bias && layer->bias.requires_grad()});
       found.push_back(std::move(weight));
-      if (layer->bias.defined()) {
+      if (with_bias) {
         found.push_back(std::move(bias));
       }
     }
