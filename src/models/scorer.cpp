@@ -83,6 +83,8 @@ std::string preprocessing_text(const ScorerOptions& options) {
   const auto kind = crops.at("crops").get<std::string>();
   if (options.crops.kind == image::CropKind::kWhole) {
     text += "whole image";
+  } else if (options.crops.kind == image::CropKind::kCentre) {
+    text += fmt::format("centre of {}px", options.crop);  // one, whatever the count
   } else {
     text += fmt::format("{} {} of {}px", kind, options.crops.count, options.crop);
   }

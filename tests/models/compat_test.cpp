@@ -53,6 +53,13 @@ TEST(Compat, PyiqaScoresOf0To1AreCalibratedTo0To100) {
   EXPECT_EQ(reported_scale(options).max, 1);
 }
 
+TEST(Compat, ACentreCropIsOneWhateverTheCount) {
+  ScorerOptions options;
+  options.crops.kind = image::CropKind::kCentre;
+  options.crops.count = 9;
+  EXPECT_EQ(preprocessing_text(options), "centre of 224px");
+}
+
 TEST(Compat, PreprocessingChangesTheMeaningOfTheScoreStays) {
   ScorerOptions options;
   options.model = "hyperiqa";
