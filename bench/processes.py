@@ -27,11 +27,17 @@ def run(command, threads, listing=(), environment=()):
             "peak_memory_bytes": usage.ru_maxrss * 1024}
 
 
+def result(command, threads, **how):
+    """The last line that it writes, as JSON, with the most memory it took; `how` as in run."""
+    ended = run(command, threads, **how)
+    return {**json.loads(ended["lines"][-1]), "peak_memory_bytes": ended["peak_memory_bytes"]}
+
+
 def bench(program, threads, *words, listing=()):
     """`steadyiqa bench`: its result, its median as the seconds, its memory."""
-    ended = run([program, "bench", *words, "--threads", threads, "--json"], threads, listing)
-    result = json.loads(ended["lines"][-1])["result"]
-    return {**result, "seconds": result["seconds"]["median"], "peak_memory_bytes": ended["peak_memory_bytes"]}
+    written = result([program, "bench", *words, "--threads", threads, "--json"], threads, listing=listing)
+    measured = written["result"]
+    return {**measured, "seconds": measured["seconds"]["median"], "peak_memory_bytes": written["peak_memory_bytes"]}
 
 
 def export(program, model, exported, crop_count):

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """A training step with gradient-norm regularisation as the NT authors' code takes it (Liu et al., CVPR 2024): the loss's
 forward pass, another for the input gradient, a third for the finite difference along its sign, BatchNorm in training mode
-in all (with --frozen in eval mode, as a layer), NCHW float32, Adam. On hash weights and a hash batch. Writes seconds and the first step's values as JSON on stdout.
-bench/compare runs it."""
+in all (with --frozen in eval mode, as a layer), NCHW float32, Adam. On hash weights and a hash batch. Writes seconds and the
+first step's values as JSON on stdout. bench/compare runs it."""
 import argparse
 import json
 import time
