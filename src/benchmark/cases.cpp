@@ -4,6 +4,7 @@
 #include "models/catalogue.h"
 #include "models/cost.h"
 #include "models/hash_weights.h"
+#include "parallel/device.h"
 #include "parallel/runtime.h"
 #include "scoring/score_set.h"
 #include "training/optimiser.h"
@@ -23,10 +24,12 @@ nlohmann::json result_of(const std::vector<double>& seconds) {
   return {{"seconds", seconds_json(seconds)}, {"peak_memory_bytes", peak_memory_bytes()}};
 }
 
-/// Adds what `gflop` of useful work in so many seconds mean.
+/// Adds what `gflop` of useful work in so many seconds mean. The peak is the processor's.
 void add_rate(nlohmann::json& json, double gflop, double seconds, double peak_gflops) {
   json["gflops"] = gflop / seconds;
-  json["share_of_peak"] = gflop / seconds / peak_gflops;
+  if (parallel::device().is_cpu()) {
+    json["share_of_peak"] = gflop / seconds / peak_gflops;
+  }
 }
 
 double peak_of(const Peak& peak, models::Precision precision) {
@@ -67,8 +70,10 @@ nlohmann::json nt_step(const NtStepOptions& options, const Repeats& repeats, con
   const auto& info = models::find_model(options.model);
   const auto network = models::make_network(options.model, options.backbone);
   models::fill_hash_weights(*network);
-  const auto x = parallel::to_layout(models::hash_input(kInputSeed, options.batch, info.crop, info.crop));
-  const auto mos = torch::arange(options.batch, torch::kFloat32) * 10;
+  const auto device = parallel::device();
+  network->to(device);
+  const auto x = parallel::to_layout(models::hash_input(kInputSeed, options.batch, info.crop, info.crop).to(device));
+  const auto mos = (torch::arange(options.batch, torch::kFloat32) * 10).to(device);
   const double gflop = step_cost(options.regulariser, options.batch_norm) * forward_gflop(*network, x);
 
   training::OptimiserSection section;
@@ -91,8 +96,9 @@ nlohmann::json nt_step(const NtStepOptions& options, const Repeats& repeats, con
   const auto seconds = time_runs(repeats, [&](std::int64_t run) {
     optimiser.zero_grad();
     const auto step = objective::training_objective(*network, x, mos, objective_options, lambda);
-    step.total.backward();
+    objective::add_parameter_gradients(step, *network);
     optimiser.step();
+    parallel::wait_for_device();
     if (run == 0) {
       first = {{"loss", step.loss}, {"penalty", step.penalty}, {"gradient_norm", step.mean_gradient_norm}};
     }

@@ -33,9 +33,9 @@ struct NtStepOptions {
 [[nodiscard]] double step_cost(const objective::RegulariserOptions& options, objective::BatchNormMode batch_norm);
 
 /// Each result: "seconds" (of one step, round over all images, ...), rates, "peak_memory_bytes" of the process; where a
-/// network runs "gflops" and "share_of_peak" (of the precision's peak, of useful multiply-adds only). `nt_step` gives
-/// "first_step" (loss, penalty, gradient_norm) to compare with another program's, `score` and `attack` "images" with
-/// their scores.
+/// network runs "gflops" and, on the processor, "share_of_peak" (of the precision's peak, of useful multiply-adds
+/// only). `nt_step` gives "first_step" (loss, penalty, gradient_norm) to compare with another program's, `score` and
+/// `attack` "images" with their scores.
 [[nodiscard]] nlohmann::json nt_step(const NtStepOptions& options, const Repeats& repeats, const Peak& peak);
 
 /// End to end: files decoded in the background, scored, in rounds; and the network alone on one image's crops.

@@ -10,7 +10,6 @@
 #include "data/loader.h"
 #include "evaluation/attack_pack.h"
 #include "evaluation/evaluate.h"
-#include "parallel/runtime.h"
 #include "report/csv.h"
 #include "report/picture.h"
 #include "scoring/score_set.h"
@@ -38,7 +37,7 @@ struct AttackCommandFlags {
   std::string msu_csv;
   bool list = false;
   bool json = false;
-  int threads = 0;
+  RuntimeFlags runtime;
 };
 
 int run_list(bool as_json) {
@@ -73,7 +72,7 @@ int run_list(bool as_json) {
 }
 
 int run_verify(const AttackCommandFlags& flags) {
-  parallel::configure_threads(flags.threads);
+  flags.runtime.apply();
   const auto pack = evaluation::read_pack(flags.verify);
   std::optional<checkpoint::LoadedModel> model;
   if (!flags.model.empty()) {
@@ -278,7 +277,7 @@ int run_attack(const AttackCommandFlags& flags) {
   if (attack_list.empty() || flags.out.empty()) {
     fail_usage("attack needs a victim (--model), --attack, --eps and --out (or --list, or --verify PACK)");
   }
-  parallel::configure_threads(flags.threads);
+  flags.runtime.apply();
   const auto dataset = flags.images.open();
   auto subject = subject_of(flags);
   auto json = output_head("attack",
@@ -342,7 +341,7 @@ Command add_attack(CLI::App& app) {
       ->excludes(list);
   sub->add_option("--msu-csv", flags->msu_csv, "write the columns of MSU's benchmark to a CSV file");
   sub->add_flag("--json", flags->json, "one JSON object on stdout");
-  sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  flags->runtime.add(*sub);
   const auto train = add_attack_train(*sub);
   return {sub, [flags, train, sub] {
             if (!train.app->parsed()) {

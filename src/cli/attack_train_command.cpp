@@ -3,7 +3,6 @@
 #include "attacks/uap_training.h"
 #include "base/digest.h"
 #include "checkpoint/model_file.h"
-#include "parallel/runtime.h"
 
 #include <algorithm>
 #include <memory>
@@ -19,13 +18,13 @@ struct TrainUapFlags {
   std::string model;
   std::string out;
   bool json = false;
-  int threads = 0;
+  RuntimeFlags runtime;
 };
 
 int run_train_uap(const TrainUapFlags& flags) {
   attacks::UapOptions options;
   flags.options.apply("", options, attacks::uap_fields());
-  parallel::configure_threads(flags.threads);
+  flags.runtime.apply();
   const auto images = flags.images.open();
   auto model = checkpoint::load_model(flags.model);
   flags.preprocessing.apply(model.scorer);
@@ -53,7 +52,7 @@ Command add_train_uap(CLI::App& train) {
   flags->options.add(*sub, "", attacks::uap_fields(), "Training");
   flags->preprocessing.add(*sub);
   sub->add_flag("--json", flags->json, "the result as JSON");
-  sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  flags->runtime.add(*sub);
   return {sub, [flags] { return run_train_uap(*flags); }};
 }
 

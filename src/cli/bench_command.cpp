@@ -4,6 +4,7 @@
 #include "benchmark/cases.h"
 #include "checkpoint/model_file.h"
 #include "image/paths.h"
+#include "parallel/device.h"
 #include "parallel/runtime.h"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ struct BenchFlags {
   std::int64_t limit = 0;
   benchmark::Repeats repeats;
   bool json = false;
-  int threads = 0;
+  RuntimeFlags runtime;
   PreprocessingFlags preprocessing;
   AttackFlags attack;
   benchmark::NtStepOptions step;
@@ -30,7 +31,7 @@ struct BenchFlags {
     app.add_option("--repeats", repeats.measured, "measured runs")->check(CLI::Range(1, 100000))->capture_default_str();
     app.add_option("--warm-up", repeats.warm_up, "runs before them")->check(CLI::Range(0, 1000))->capture_default_str();
     app.add_flag("--json", json, "everything as one object");
-    app.add_option("--threads", threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+    runtime.add(app);
   }
   void add_precision(CLI::App& app) { app.add_option("--precision", precision, kPrecisionHelp)->capture_default_str(); }
   void add_images(CLI::App& app) {
@@ -61,7 +62,7 @@ nlohmann::json machine_json(const benchmark::Peak& peak, const std::string& prec
   return {{"libtorch", info.torch_version},
           {"blas_kernels", info.blas_kernels},
           {"threads", info.threads},
-          {"device", "cpu"},
+          {"device", parallel::device_name()},
           {"precision", precision},
           {"cpu_features", info.cpu_features},
           {"peak_fp32_gflops", peak.fp32_gflops},
@@ -85,7 +86,7 @@ void print_numbers(const nlohmann::json& result, const std::string& prefix) {
 using Case = std::function<nlohmann::json(const BenchFlags& flags, const benchmark::Peak& peak)>;
 
 int run_bench(const std::string& name, const BenchFlags& flags, const Case& measure) {
-  parallel::configure_threads(flags.threads);
+  flags.runtime.apply();
   set_progress_mode(ProgressMode::kQuiet);  // its lines would be measured, too
   const auto peak = benchmark::measure_peak(at::get_num_threads());
   const auto result = measure(flags, peak);
@@ -97,8 +98,9 @@ int run_bench(const std::string& name, const BenchFlags& flags, const Case& meas
     return 0;
   }
   const auto bf16 = peak.bf16_gflops > 0 ? fmt::format(", bfloat16 {:.0f}", peak.bf16_gflops) : std::string();
-  print(fmt::format("{} threads, {}, CPU; peak {:.0f} GFLOP/s ({}{}), measured now\n", at::get_num_threads(),
-                    flags.precision, peak.fp32_gflops, peak.fp32_kernel, bf16));
+  print(fmt::format("{} threads, {}, {}; the processor's peak {:.0f} GFLOP/s ({}{}), measured now\n",
+                    at::get_num_threads(), flags.precision, parallel::device_name(), peak.fp32_gflops, peak.fp32_kernel,
+                    bf16));
   print_numbers(result, "");
   return 0;
 }

@@ -5,7 +5,7 @@
 #include "checkpoint/model_file.h"
 #include "data/split.h"
 #include "evaluation/certify.h"
-#include "parallel/runtime.h"
+#include "parallel/device.h"
 #include "scoring/score_set.h"
 
 namespace steadyiqa::cli {
@@ -17,7 +17,7 @@ struct CertifyFlags {
   PreprocessingFlags preprocessing;
   TableFlags table;
   bool json = false;
-  int threads = 0;
+  RuntimeFlags runtime;
 };
 
 std::string line(const std::string& name, const evaluation::CertifiedScore& score) {
@@ -31,18 +31,20 @@ std::string line(const std::string& name, const evaluation::CertifiedScore& scor
 int run_certify(const CertifyFlags& flags) {
   evaluation::CertifyOptions options;
   flags.table.apply("", options, evaluation::certify_fields());
-  parallel::configure_threads(flags.threads);
+  flags.runtime.apply();
   const auto dataset = flags.images.open();
   auto model = checkpoint::load_model(flags.model);
   flags.preprocessing.apply(model.scorer);
   const auto config = options_to_json(options, evaluation::certify_fields());
   int failed = 0;
-  const auto head = output_head("certify", config);
+  auto head = output_head("certify", config);
+  head["device"] = parallel::device_name();
+  head["precision"] = "float32";
   if (!flags.json) {
     print(
-        fmt::format("# median smoothing, sigma {} and l2 radius {} in [0,1] pixels, {} samples, confidence {}, cpu, "
+        fmt::format("# median smoothing, sigma {} and l2 radius {} in [0,1] pixels, {} samples, confidence {}, {}, "
                     "float32{}\n# median\tlow\thigh\tcertified delta\timage\n",
-                    options.sigma, options.radius, options.samples, options.confidence,
+                    options.sigma, options.radius, options.samples, options.confidence, parallel::device_name(),
                     model.scorer.options().scale.calibrated ? "" : "; NOT calibrated"));
   }
   const auto paths = scoring::paths_of(dataset);
@@ -75,7 +77,7 @@ Command add_certify(CLI::App& app) {
   flags->table.add(*sub, "", evaluation::certify_fields(), "Smoothing");
   flags->preprocessing.add(*sub);
   sub->add_flag("--json", flags->json, "one JSON object a line");
-  sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  flags->runtime.add(*sub);
   return {sub, [flags] { return run_certify(*flags); }};
 }
 

@@ -5,6 +5,8 @@
 #include "data/split.h"
 #include "image/paths.h"
 #include "models/compat.h"
+#include "parallel/device.h"
+#include "parallel/runtime.h"
 
 #include <algorithm>
 #include <cmath>
@@ -34,6 +36,21 @@ std::string TableFlags::describe(const FieldInfo& info, const std::vector<std::s
     text += fmt::format(" >= {:g}", info.min);
   }
   return text;
+}
+
+void RuntimeFlags::add(CLI::App& app) {
+  add_threads(app);
+  app.add_option("--device", device, "where networks run: cpu, or cuda or cuda:N of a libtorch that has it")
+      ->capture_default_str();
+}
+
+void RuntimeFlags::add_threads(CLI::App& app) {
+  app.add_option("--threads", threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+}
+
+void RuntimeFlags::apply() const {
+  parallel::configure_threads(threads);
+  parallel::use_device(device);
 }
 
 void DataFlags::add(CLI::App& app, bool required) {

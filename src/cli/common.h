@@ -77,6 +77,18 @@ class TableFlags {
   std::vector<std::pair<std::string, std::string>> texts_;
 };
 
+/// --threads and, for what a network computes, --device.
+struct RuntimeFlags {
+  int threads = 0;
+  std::string device = "cpu";
+
+  void add(CLI::App& app);
+  /// --threads alone, for a command that stays on the processor.
+  void add_threads(CLI::App& app);
+  /// Call before anything computes. Throws Error(kUsage) for a device that is not there.
+  void apply() const;
+};
+
 /// --data, --split, --ratio, --split-seed.
 struct DataFlags {
   std::string spec;

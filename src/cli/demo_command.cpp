@@ -8,7 +8,6 @@
 #include "data/split.h"
 #include "data/synthetic.h"
 #include "evaluation/evaluate.h"
-#include "parallel/runtime.h"
 #include "report/picture.h"
 #include "report/table.h"
 #include "training/trainer.h"
@@ -32,7 +31,7 @@ struct DemoFlags {
   std::int64_t epochs = 0;
   std::int64_t seed = 1;
   bool json = false;
-  int threads = 0;
+  RuntimeFlags runtime;
 };
 
 /// One of the two models: trained, evaluated, its attacked test images kept for the picture.
@@ -166,7 +165,7 @@ nlohmann::json demo_json(const DemoFlags& flags, const std::vector<const Contend
 }
 
 int run_demo(const DemoFlags& flags) {
-  parallel::configure_threads(flags.threads);
+  flags.runtime.apply();
   const auto start = std::chrono::steady_clock::now();
   const std::filesystem::path out(flags.out);
   log_info("making the data set in {}", (out / "data").string());
@@ -201,7 +200,7 @@ Command add_demo(CLI::App& app) {
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   sub->add_flag("--json", flags->json, "the results as JSON");
-  sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  flags->runtime.add_threads(*sub);
   return {sub, [flags] { return run_demo(*flags); }};
 }
 

@@ -43,7 +43,7 @@ struct DoctorFlags {
   std::string size;
   std::optional<double> swin_scale;
   bool json = false;
-  int threads = 0;
+  RuntimeFlags runtime;
 };
 
 nlohmann::json runtime_json(const parallel::RuntimeInfo& info) {
@@ -102,7 +102,7 @@ bool check_known(const evaluation::ParityOptions& options, const nlohmann::json&
 }
 
 int run_doctor(DoctorFlags flags) {
-  parallel::configure_threads(flags.threads);
+  flags.runtime.apply();
   if (!flags.size.empty()) {
     const auto size = parse_size(flags.size);
     flags.parity.height = size.height;
@@ -151,7 +151,7 @@ Command add_doctor(CLI::App& app) {
   sub->add_option("--size", flags->size, "HxW of the input, for models of any size (default 224x224)");
   sub->add_option("--swin-scale", flags->swin_scale, "maniqa: weight of a Swin layer, 0.8 (default) or 0.13");
   sub->add_flag("--json", flags->json, "all values as JSON");
-  sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  flags->runtime.add_threads(*sub);
   return {sub, [flags] { return run_doctor(*flags); }};
 }
 

@@ -5,7 +5,6 @@
 #include "checkpoint/model_file.h"
 #include "evaluation/attack_pack.h"
 #include "evaluation/evaluate.h"
-#include "parallel/runtime.h"
 #include "report/csv.h"
 #include "report/frontier.h"
 #include "report/masking_table.h"
@@ -46,7 +45,7 @@ int run_evaluate(const EvaluateFlags& flags) {
   if (flags.packs.empty()) {
     results = flags.plan.run(protocol);
   } else {
-    parallel::configure_threads(flags.plan.threads);
+    flags.plan.runtime.apply();
     results.evaluations = evaluate_packs(flags);
   }
   const auto& [evaluations, masking] = results;

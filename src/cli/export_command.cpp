@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "checkpoint/model_file.h"
 #include "exporting/export_model.h"
-#include "parallel/runtime.h"
 
 #include <cmath>
 
@@ -21,7 +20,7 @@ struct ExportFlags {
   std::string size;
   std::string batch = "dynamic";
   bool json = false;
-  int threads = 0;
+  RuntimeFlags runtime;
   PreprocessingFlags preprocessing;
 };
 
@@ -46,7 +45,7 @@ int run_export(const ExportFlags& flags) {
   if (lower(std::filesystem::path(flags.out).extension().string()) != ".onnx") {
     fail_usage("{}: the exported file's name must end in .onnx", flags.out);
   }
-  parallel::configure_threads(flags.threads);
+  flags.runtime.apply();
   auto model = checkpoint::load_model(flags.model);
   flags.preprocessing.apply(model.scorer);
   if (!model.scorer.options().scale.calibrated) {
@@ -88,7 +87,7 @@ Command add_export(CLI::App& app) {
   sub->add_option("--size", flags->size, "HxW of the input, for models of any size (default: the model's crop)");
   sub->add_option("--batch", flags->batch, "images at a time: a number, or dynamic for any")->capture_default_str();
   sub->add_flag("--json", flags->json, "what was written, as JSON");
-  sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  flags->runtime.add_threads(*sub);
   flags->preprocessing.add(*sub);
   sub->footer(
       "The exported graph scores one crop (or whole image): it normalises and calibrates, but places no crops. Its "

@@ -3,7 +3,6 @@
 #include "models/catalogue.h"
 #include "models/cost.h"
 #include "models/hash_weights.h"
-#include "parallel/runtime.h"
 
 namespace steadyiqa::cli {
 namespace {
@@ -13,7 +12,7 @@ constexpr std::int64_t kSide = 224;  // of the input that costs are counted at
 struct ModelsFlags {
   std::string model;
   bool json = false;
-  int threads = 0;
+  RuntimeFlags runtime;
 };
 
 nlohmann::json cost_json(const models::ModelInfo& info, const std::string& backbone) {
@@ -62,7 +61,7 @@ std::string model_text(const nlohmann::json& json) {
 }
 
 int run_models(const ModelsFlags& flags) {
-  parallel::configure_threads(flags.threads);
+  flags.runtime.apply();
   if (!flags.model.empty()) {
     static_cast<void>(models::find_model(flags.model));
   }
@@ -94,7 +93,7 @@ Command add_models(CLI::App& app) {
   auto* sub = app.add_subcommand("models", "list models, backbones, what they cost, score ranges, sources, licences");
   sub->add_option("model", flags->model, "this model only");
   sub->add_flag("--json", flags->json, "all facts as JSON");
-  sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  flags->runtime.add_threads(*sub);
   return {sub, [flags] { return run_models(*flags); }};
 }
 

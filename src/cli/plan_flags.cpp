@@ -6,7 +6,6 @@
 #include "evaluation/evaluate.h"
 #include "evaluation/result_store.h"
 #include "evaluation/run.h"
-#include "parallel/runtime.h"
 
 #include <algorithm>
 #include <iterator>
@@ -37,7 +36,7 @@ void PlanFlags::add(CLI::App& app, bool data_required) {
       ->check(CLI::NonNegativeNumber);
   attack.add(app);
   preprocessing.add(app);
-  app.add_option("--threads", threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  runtime.add(app);
 }
 
 evaluation::Protocol PlanFlags::protocol() const {
@@ -101,7 +100,7 @@ PlanFlags::Results PlanFlags::run(const evaluation::Protocol& protocol) const {
   if (is_part() && store.empty()) {
     fail_usage("--shard needs --store: the shards' results are to meet there");
   }
-  parallel::configure_threads(threads);
+  runtime.apply();
   const auto dataset = images();
   evaluation::ResultStore results_store(store);
   Results results;

@@ -25,7 +25,7 @@ struct PlanFlags {
   PreprocessingFlags preprocessing;
   std::string store;
   std::string shard = "1/1";
-  int threads = 0;
+  RuntimeFlags runtime;
 
   void add(CLI::App& app, bool data_required);
   /// The protocol, a file of one, or the flags. Throws Error(kUsage) for a flag beside a protocol that would change it.

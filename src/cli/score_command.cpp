@@ -6,7 +6,7 @@
 #include "image/paths.h"
 #include "inference/score_printer.h"
 #include "models/compat.h"
-#include "parallel/runtime.h"
+#include "parallel/device.h"
 #include "scoring/score_set.h"
 
 #include <torch/torch.h>
@@ -22,7 +22,7 @@ struct ScoreFlags {
   std::string model;
   bool json = false;
   bool csv = false;
-  int threads = 0;
+  RuntimeFlags runtime;
   std::string precision = "float32";
   PreprocessingFlags preprocessing;
 };
@@ -43,13 +43,13 @@ nlohmann::json head_of(const checkpoint::LoadedModel& model, const ScoreFlags& f
                    {"calibrated", options.scale.calibrated},
                    {"range", {scale.min, scale.max}},  // NaN, an unknown end, is written as null
                    {"higher_is_better", scale.higher_is_better}};
-  head["device"] = "cpu";
+  head["device"] = parallel::device_name();
   head["precision"] = flags.precision;
   return head;
 }
 
 int run_score(const ScoreFlags& flags) {
-  parallel::configure_threads(flags.threads);
+  flags.runtime.apply();
   auto model = checkpoint::load_model(flags.model);
   flags.preprocessing.apply(model.scorer);
   model.scorer.use_precision(models::parse_precision(flags.precision));
@@ -95,7 +95,7 @@ Command add_score(CLI::App& app) {
   sub->add_option("--model", flags->model, "model file (.safetensors)")->required();
   auto* json = sub->add_flag("--json", flags->json, "a head object, then one object per image and line");
   sub->add_flag("--csv", flags->csv, "image,score,raw_score,error")->excludes(json);
-  sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  flags->runtime.add(*sub);
   sub->add_option("--precision", flags->precision, kPrecisionHelp)->capture_default_str();
   flags->preprocessing.add(*sub);
   sub->footer("docs/preprocessing.md says what each --compat does, and what happens to small and rotated images.");

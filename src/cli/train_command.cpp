@@ -4,7 +4,6 @@
 #include "base/toml_file.h"
 #include "cli/recipe_files.h"  // made by cmake/EmbedText.cmake
 #include "data/split.h"
-#include "parallel/runtime.h"
 #include "training/trainer.h"
 
 #include <cmath>
@@ -21,7 +20,7 @@ struct TrainFlags {
   bool resume = false;
   bool print_config = false;
   bool json = false;
-  int threads = 0;
+  RuntimeFlags runtime;
 };
 
 /// Short spellings of the fields that people set most.
@@ -80,7 +79,7 @@ int run_train(const TrainFlags& flags) {
   if (flags.data.spec.empty()) {
     fail_usage("train needs --data");
   }
-  parallel::configure_threads(flags.threads);
+  flags.runtime.apply();
   const auto data = training_data(flags, recipe);
   const auto result = training::train(recipe, data, flags.out, flags.resume);
   if (flags.json) {
@@ -110,7 +109,7 @@ Command add_training(CLI::App& parent, const std::string& name, const std::strin
   sub->add_flag("--resume", flags->resume, "continue the run in --out, to the same bits as an uninterrupted one");
   sub->add_flag("--print-config", flags->print_config, "print the resolved recipe as TOML and stop");
   sub->add_flag("--json", flags->json, "the result as JSON");
-  sub->add_option("--threads", flags->threads, "threads of libtorch; 0 = physical cores")->check(CLI::Range(0, 1024));
+  flags->runtime.add(*sub);
   training::for_each_section(base, [&](const std::string& section, const auto& /*fields*/, const auto& table) {
     flags->sections.add(*sub, section + ".", table, "Recipe [" + section + "]", aliases_of(section));
   });

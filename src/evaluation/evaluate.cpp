@@ -6,6 +6,7 @@
 #include "data/loader.h"
 #include "evaluation/run.h"
 #include "image/fidelity.h"
+#include "parallel/device.h"
 #include "scoring/score_set.h"
 
 #include <torch/torch.h>
@@ -40,6 +41,7 @@ Evaluation describe(const checkpoint::LoadedModel& model, const std::string& mod
   e.calibrated = options.scale.calibrated;
   e.calibration = options.scale.calibration;
   e.crops = models::preprocessing_text(options);
+  e.device = parallel::device_name();
   describe_training(model.provenance.recipe, e);
   e.data_name = dataset.name;
   e.data_digest = dataset.digest();

@@ -89,7 +89,7 @@ nlohmann::json mode_values(models::Network& network, const torch::Tensor& x, con
   options.channel_std = normalisation.std;
   options.fold_frozen = false;
   const auto result = objective::training_objective(network, x, mos, options, kWeight);
-  result.total.backward();
+  objective::add_parameter_gradients(result, network);
   values["l1_loss"] = result.loss;
   values["regulariser"] = result.penalty;
   values["total_weight_0.001"] = result.total.item<double>();

@@ -188,7 +188,7 @@ nlohmann::json to_json(const Evaluation& e, bool images) {
                          {"grad_l1_px_mean", number_or_null(e.mean_gradient_l1)},
                          {"scale", "scores calibrated to 0-100 MOS on the training set, higher is better"},
                          {"precision", "float32"},
-                         {"device", "cpu"}};
+                         {"device", e.device}};
   if (e.attack) {
     json["attack"] = {{"name", e.attack->name},           {"eps_px", e.attack->epsilon},
                       {"eps_levels", e.attack->levels},   {"parameters", e.attack->parameters},

@@ -83,7 +83,8 @@ struct Evaluation {
   double lambda = 0;                 ///< its weight; 0 = none
   bool calibrated = false;
   stats::Affine calibration;
-  std::string crops;  ///< crop policy in words
+  std::string crops;           ///< crop policy in words
+  std::string device = "cpu";  ///< that its network ran on (parallel::device_name)
   std::string data_name;
   std::string data_digest;
   std::optional<AttackDescription> attack;

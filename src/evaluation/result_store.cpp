@@ -18,13 +18,10 @@ std::string key_of(const nlohmann::json& content) { return sha256_hex(content.du
 
 nlohmann::json head_json(const StoredModel& model) {
   const auto& e = model.head;
-  return {{"name", e.model_name},
-          {"score", e.score_name},
-          {"regulariser", e.regulariser},
-          {"lambda", e.lambda},
-          {"calibrated", e.calibrated},
-          {"crops", e.crops},
-          {"raw_to_0_100", {model.raw_to_0_100.slope, model.raw_to_0_100.intercept}}};
+  return {{"name", e.model_name},         {"score", e.score_name},
+          {"regulariser", e.regulariser}, {"lambda", e.lambda},
+          {"calibrated", e.calibrated},   {"crops", e.crops},
+          {"device", e.device},           {"raw_to_0_100", {model.raw_to_0_100.slope, model.raw_to_0_100.intercept}}};
 }
 
 /// A locked byte of STORE-workers stands for a living worker, the first one (kCreation) for one that looks whether
@@ -46,7 +43,13 @@ std::string StoredAttack::key() const {
   return key_of({description.name, description.parameters, description.direction, description.unit, adaptive, context});
 }
 
-std::string StoredModel::key() const { return key_of({head.model_sha256, preprocessing}); }
+std::string StoredModel::key() const {
+  auto asked = nlohmann::json{head.model_sha256, preprocessing};
+  if (head.device != "cpu") {
+    asked.push_back(head.device);
+  }
+  return key_of(asked);
+}
 
 std::string StoredPlan::key() const { return key_of({protocol_digest, model, image_set}); }
 

@@ -34,7 +34,7 @@ struct StoredAttack {
   [[nodiscard]] std::string key() const;
 };
 
-/// A model as it is asked: file and preprocessing.
+/// A model as it is asked: file, preprocessing and device, whose rounding its scores have.
 struct StoredModel {
   Evaluation head;               ///< as describe() gives it
   nlohmann::json preprocessing;  ///< everything between pixels and score that a flag could change

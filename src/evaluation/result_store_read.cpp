@@ -81,6 +81,7 @@ StoredModel ResultStore::model(const std::string& key) {
               e.lambda = json.at("lambda").get<double>();
               e.calibrated = json.at("calibrated").get<bool>();
               e.crops = json.at("crops").get<std::string>();
+              e.device = json.value("device", e.device);  // a store of before there were others has none
               const auto line = json.at("raw_to_0_100").get<std::array<double, 2>>();
               model.raw_to_0_100 = {line[0], line[1]};
               e.calibration = {row.real(3), row.real(4)};

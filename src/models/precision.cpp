@@ -1,6 +1,7 @@
 #include "models/precision.h"
 
 #include "base/error.h"
+#include "parallel/device.h"
 #include "parallel/runtime.h"
 
 #include <torch/torch.h>
@@ -45,7 +46,7 @@ void check_precision(Precision precision, const Network& network) {
   if (!network.lowers_trunk()) {
     fail_usage("precision bfloat16: this network has no convolutional trunk");
   }
-  if (!parallel::multiplies_bfloat16()) {
+  if (parallel::device().is_cpu() && !parallel::multiplies_bfloat16()) {
     fail_usage("precision bfloat16: this processor does not multiply it (avx512_bf16 or amx_bf16)");
   }
 }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "models/cost.h"
 #include "models/resize.h"
+#include "parallel/device.h"
 #include "parallel/runtime.h"
 
 #include <torch/torch.h>
@@ -41,7 +42,9 @@ using CropFunction = std::function<torch::Tensor(const torch::Tensor&)>;
 /// on the machine.
 std::vector<torch::Tensor> in_parts(const torch::Tensor& crops, Precision precision) {
   // Values of half the size: twice as many fit, and a trunk's weights are laid out anew for each part.
-  const std::int64_t pixels_at_once = (precision == Precision::kBfloat16 ? 8 : 4) * 224 * 224;
+  const int on_processor = precision == Precision::kBfloat16 ? 8 : 4;
+  constexpr int kElsewhere = 32;  // few crops would leave a GPU idle
+  const std::int64_t pixels_at_once = (parallel::device().is_cpu() ? on_processor : kElsewhere) * 224 * 224;
   const auto most = std::max<std::int64_t>(1, pixels_at_once / (crops.size(2) * crops.size(3)));
   return crops.tensor_split((crops.size(0) + most - 1) / most);
 }
@@ -106,6 +109,7 @@ ReportedScale reported_scale(const ScorerOptions& options) {
 }
 
 Scorer::Scorer(std::shared_ptr<Network> network, ScorerOptions options) : network_(std::move(network)) {
+  network_->to(parallel::device());
   network_->eval();
   products_ = mostly_products(*network_);
   set_options(std::move(options));
@@ -118,13 +122,13 @@ void Scorer::set_options(ScorerOptions options) {
     fail_usage("model '{}' takes crops of {} pixels, not whole images", options.model, options.crop);
   }
   resize_ = image::resize_rule(options.input);
-  mean_ = channel_constant(options.normalisation.mean);
-  std_ = channel_constant(options.normalisation.std);
+  mean_ = channel_constant(options.normalisation.mean).to(parallel::device());
+  std_ = channel_constant(options.normalisation.std).to(parallel::device());
   options_ = std::move(options);
 }
 
 torch::Tensor Scorer::normalise(const torch::Tensor& pixels) const {
-  return parallel::to_layout((pixels - mean_) / std_);
+  return parallel::to_layout((pixels.to(mean_.device()) - mean_) / std_);
 }
 
 torch::Tensor Scorer::crops(const torch::Tensor& pixels) const {
@@ -169,7 +173,7 @@ void Scorer::use_precision(Precision precision) {
 torch::Tensor Scorer::raw_of_crops(const torch::Tensor& crops) const {
   STEADYIQA_ASSERT(!batch_norm_training(*network_), "a Scorer's network is in eval mode");
   const parallel::OneBlasThread one_thread(!products_);
-  const auto score = [this](const torch::Tensor& part) { return network_->forward(normalise(part)); };
+  const auto score = [this](const torch::Tensor& part) { return network_->forward(normalise(part)).to(part.device()); };
   if (torch::GradMode::is_enabled() && crops.requires_grad()) {
     return ScoresInParts::apply(crops, CropFunction(score), precision_);
   }
@@ -188,7 +192,7 @@ torch::Tensor Scorer::raw_of_image(const torch::Tensor& pixels) const {
   }
   const auto [weighted, weight] = network_->forward_weighted(normalise(parts));
   constexpr double kNoWeight = 1e-8;  // pyiqa's guard
-  return weighted.sum() / (weight.sum() + kNoWeight);
+  return (weighted.sum() / (weight.sum() + kNoWeight)).to(pixels.device());
 }
 
 torch::Tensor Scorer::raw_of_draw(const torch::Tensor& pixels, std::int64_t draw) const {

@@ -67,7 +67,8 @@ struct ReportedScale {
 [[nodiscard]] ReportedScale reported_scale(const ScorerOptions& options);
 
 /// A network with its purification, preprocessing, crop policy and calibration. Differentiable end to end. In eval mode
-/// from construction on; not thread-safe. Pixels are [N,3,H,W] float32 RGB in [0,1], upright or not as
+/// and on the run's device (parallel/device.h) from construction on; images, scores and gradients are the processor's
+/// whatever the device. Not thread-safe. Pixels are [N,3,H,W] float32 RGB in [0,1], upright or not as
 /// options().input.orientation says: whoever decodes for a Scorer asks it. An image that a resize or enlargement would
 /// blow up beyond DecodeLimits is an Error(kInput).
 class Scorer {
@@ -103,7 +104,7 @@ class Scorer {
   [[nodiscard]] torch::Tensor score(const torch::Tensor& pixels) const;
   /// The calibrated score that a raw score stands for.
   [[nodiscard]] double calibrate(double raw) const { return options_.scale.calibration(raw); }
-  /// (x - mean) / std in the run's memory format.
+  /// (x - mean) / std in the run's memory format, on its device.
   [[nodiscard]] torch::Tensor normalise(const torch::Tensor& pixels) const;
 
  private:

@@ -251,4 +251,14 @@ Objective training_objective(models::Network& network, const torch::Tensor& x, c
   return result;
 }
 
+void add_parameter_gradients(const Objective& objective, const models::Network& network) {
+  std::vector<torch::Tensor> wanted;
+  for (const auto& parameter : network.parameters()) {
+    if (parameter.requires_grad()) {
+      wanted.push_back(parameter);
+    }
+  }
+  torch::autograd::backward({objective.total}, {}, /*retain_graph=*/false, /*create_graph=*/false, wanted);
+}
+
 }  // namespace steadyiqa::objective

@@ -114,4 +114,8 @@ struct Objective {
 [[nodiscard]] Objective training_objective(models::Network& network, const torch::Tensor& x, const torch::Tensor& mos,
                                            const ObjectiveOptions& options, double lambda);
 
+/// Adds d total / d parameter to each parameter's gradient. As total.backward(), which would also take the gradient of
+/// the clean pass's images once more: the dearest of the first convolution's three.
+void add_parameter_gradients(const Objective& objective, const models::Network& network);
+
 }  // namespace steadyiqa::objective

@@ -1,8 +1,10 @@
 #include "parallel/runtime.h"
 
 #include "base/cores.h"
+#include "parallel/device.h"
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 #include <malloc.h>
 #include <torch/torch.h>
 
@@ -161,10 +163,8 @@ RuntimeInfo runtime_info() {
   info.cpu_features = cpu_features();
   info.onednn = at::hasMKLDNN();
   info.devices.emplace_back("cpu");
-  if (torch::cuda::is_available()) {
-    for (int i = 0; i < static_cast<int>(torch::cuda::device_count()); ++i) {
-      info.devices.push_back("cuda:" + std::to_string(i));
-    }
+  for (int i = 0; i < cuda_devices(); ++i) {
+    info.devices.push_back(fmt::format("cuda:{}", i));
   }
   info.matmul_gflops = measure_matmul_gflops();
   return info;

@@ -1,4 +1,4 @@
-// Threads, device and memory format: decided here once per run, named nowhere else.
+// Threads and memory format: decided here once per run, named nowhere else.
 #pragma once
 
 #include <torch/types.h>
@@ -68,7 +68,7 @@ struct RuntimeInfo {
   int cores = 0;
   std::vector<std::string> cpu_features;  ///< of avx2, fma, avx512f, avx512_bf16, amx_bf16
   bool onednn = false;
-  std::vector<std::string> devices;  ///< "cpu", "cuda:0 (NAME)"
+  std::vector<std::string> devices;  ///< "cpu", "cuda:0"
   double matmul_gflops = 0;          ///< measured, 1024 x 1024 float32
 };
 [[nodiscard]] RuntimeInfo runtime_info();

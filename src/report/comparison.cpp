@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <tuple>
 
 namespace steadyiqa::report {
@@ -134,9 +135,14 @@ std::string footer(const std::vector<ModelResults>& models, std::size_t width) {
              width);
   }
   out += wrap("crops: " + crops_text(models), width);
-  out += wrap(fmt::format("data: {}, {} {}; device cpu, float32", first.data_name.empty() ? "?" : first.data_name,
-                          first.images.size(), first.images.size() == 1 ? "image" : "images"),
-              width);
+  std::set<std::string> devices;
+  for (const auto& model : models) {
+    devices.insert(model.first().device);
+  }
+  out +=
+      wrap(fmt::format("data: {}, {} {}; device {}, float32", first.data_name.empty() ? "?" : first.data_name,
+                       first.images.size(), first.images.size() == 1 ? "image" : "images", fmt::join(devices, " and ")),
+           width);
   for (const auto& model : models) {
     const Evaluation& e = model.first();
     if (const auto done = static_cast<std::int64_t>(e.images.size()); done < e.expected_images) {

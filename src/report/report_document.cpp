@@ -207,6 +207,10 @@ json report_document(ResultStore& store, std::span<const StoredPlan> plans, cons
   const auto models = read_models(store, plans);
   const auto& plan = plans.front();
   const auto& first = models.front().evaluations.front();
+  std::set<std::string> devices;
+  for (const auto& model : models) {
+    devices.insert(model.evaluations.front().device);
+  }
   json document = {{"protocol",
                     {{"name", plan.protocol},
                      {"digest", plan.protocol_digest},
@@ -219,7 +223,7 @@ json report_document(ResultStore& store, std::span<const StoredPlan> plans, cons
                      {"images", first.images.size()},
                      {"expected_images", first.expected_images}}},
                    {"judged", evaluation::kJudged},
-                   {"device", "cpu"},
+                   {"device", fmt::format("{}", fmt::join(devices, " and "))},
                    {"precision", "float32"},
                    {"bootstrap",
                     {{"resamples", options.bootstrap.resamples},

@@ -1,11 +1,13 @@
 #include "training/optimiser.h"
 
 #include "base/error.h"
+#include "parallel/device.h"
 
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <optional>
 #include <utility>
@@ -63,10 +65,10 @@ void update(const torch::Tensor& parameter, torch::Tensor gradient, const torch:
   parameter.addcdiv_(mean, divisor, -options.lr() / (1 - std::pow(beta1, steps)));
 }
 
-/// torch::optim::Adam's step to the same bits, on what it holds, some elements at a time through all its operators, so
-/// that they stay in the processor's caches.
+/// torch::optim::Adam's step to the same bits, on what it holds; on the processor some elements at a time through all
+/// its operators, so that they stay in its caches.
 void adam_step(torch::optim::Optimizer& adam) {
-  constexpr std::int64_t kAtOnce = 1 << 16;
+  const auto at_once = parallel::device().is_cpu() ? std::int64_t{1} << 16 : std::numeric_limits<std::int32_t>::max();
   const torch::NoGradGuard no_grad;
   for (auto& group : adam.param_groups()) {
     const auto& options = static_cast<torch::optim::AdamOptions&>(group.options());
@@ -88,9 +90,9 @@ void adam_step(torch::optim::Optimizer& adam) {
       const auto gradient = parameter.grad().strides().equals(parameter.strides())
                                 ? parameter.grad()
                                 : torch::empty_like(parameter).copy_(parameter.grad());
-      for (std::int64_t at = 0; at < parameter.numel(); at += kAtOnce) {
+      for (std::int64_t at = 0; at < parameter.numel(); at += at_once) {
         const auto part = [&](const torch::Tensor& tensor) {
-          return flat(tensor).slice(0, at, std::min(at + kAtOnce, tensor.numel()));
+          return flat(tensor).slice(0, at, std::min(at + at_once, tensor.numel()));
         };
         update(part(parameter), part(gradient), state, part(state.exp_avg()), part(state.exp_avg_sq()), options);
       }

@@ -9,6 +9,7 @@
 #include "data/split.h"
 #include "models/cost.h"
 #include "objective/regulariser.h"
+#include "parallel/device.h"
 #include "parallel/runtime.h"
 #include "scoring/score_set.h"
 #include "stats/correlation.h"
@@ -222,7 +223,7 @@ class Run {
     optimiser_.set_rates(rates_at(recipe_.optimiser, recipe_.run, epoch, step, steps));
     optimiser_.zero_grad();
     auto result = objective::training_objective(
-        network, scorer_.normalise(batch.pixels), batch.mos * label_.slope + label_.intercept,
+        network, scorer_.normalise(batch.pixels), (batch.mos * label_.slope + label_.intercept).to(parallel::device()),
         objective_options(epoch, step), objective::lambda_at(recipe_.regulariser, position));
     if (!std::isfinite(result.loss) || !std::isfinite(result.penalty)) {
       throw Error(ErrorKind::kNumeric,
@@ -230,7 +231,7 @@ class Run {
                               "lower learning rate or lambda",
                               epoch + 1, step, result.loss, result.penalty));
     }
-    result.total.backward();
+    objective::add_parameter_gradients(result, network);
     optimiser_.step();
     average_.update();
     return result;

@@ -74,6 +74,21 @@ TEST_F(Store, GivesBackWhatEvaluateFinds) {
   }
 }
 
+TEST_F(Store, KeepsTheResultsOfDevicesApart) {
+  ResultStore store(file());
+  const auto plan = fill_here(store, 4);
+  const auto here = store.model(plan.model);
+  EXPECT_EQ(here.head.device, "cpu");
+  auto there = here;
+  there.head.device = "cuda";
+  EXPECT_NE(there.key(), here.key());
+  auto other = plan;
+  other.model = there.key();
+  store.begin(other, there, store.members(plan.image_set));
+  EXPECT_EQ(store.model(there.key()).head.device, "cuda");
+  EXPECT_EQ(store.model(here.key()).head.device, "cpu");
+}
+
 TEST_F(Store, DoesNothingTwice) {
   ResultStore store(file());
   fill_here(store, 5);

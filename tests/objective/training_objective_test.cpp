@@ -3,6 +3,7 @@
 #include "models/catalogue.h"
 #include "objective/regulariser.h"
 #include "objective/tiny_network.h"
+#include "pretend_device.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -90,6 +91,35 @@ TEST(TrainingObjective, SharedCleanPassGivesTheSeparateOnesGradients) {
   }
 }
 
+TEST(TrainingObjective, OnAnotherDeviceGivesTheProcessorsGradients) {
+  const auto device = testing::pretend_device();
+  for (const bool training : {false, true}) {
+    for (const auto gradient : kGradients) {
+      for (const auto clean_pass : {CleanPass::kShared, CleanPass::kSeparate, CleanPass::kReused}) {
+        if ((training || gradient == NormGradient::kExact) && clean_pass == CleanPass::kReused) {
+          continue;  // refused, see below
+        }
+        if (training && gradient == NormGradient::kExact) {
+          continue;
+        }
+        SCOPED_TRACE(fmt::format("training {} gradient {} clean pass {}", training, static_cast<int>(gradient),
+                                 static_cast<int>(clean_pass)));
+        auto options = nt(gradient, clean_pass, training ? BatchNormMode::kTrain : BatchNormMode::kFrozen);
+        options.unit = StepUnit::kPixel;
+        const auto objective = [&](const torch::Device& where) {
+          const auto network = tiny_network();
+          network->to(where);
+          network->train(training);
+          const auto result = training_objective(*network, tiny_input().to(where), tiny_labels().to(where),
+                                                 {{}, options, kStd}, kLambda);
+          return flat_gradient(result.total, *network).cpu();
+        };
+        EXPECT_LT(relative_distance(objective(device), objective(torch::kCPU)), 1e-11);
+      }
+    }
+  }
+}
+
 /// The gradient of the objective with respect to all of a network's parameters, float64, BatchNorm in eval mode.
 torch::Tensor gradient_with(const std::string& model, const std::string& backbone, NormGradient gradient,
                             CleanPass clean_pass) {
@@ -144,6 +174,42 @@ TEST(TrainingObjective, ForwardPassesAreTwoSharedThreeSeparate) {
   };
   EXPECT_EQ(passes(CleanPass::kShared), 2);
   EXPECT_EQ(passes(CleanPass::kSeparate), 3);  // as the authors' code
+}
+
+/// Counts how often a gradient passes it.
+class Counted : public torch::autograd::Function<Counted> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& x, int* count) {
+    context->saved_data["count"] = reinterpret_cast<std::int64_t>(count);
+    return x.clone();
+  }
+  static torch::autograd::tensor_list backward(torch::autograd::AutogradContext* context,
+                                               const torch::autograd::tensor_list& of_y) {
+    ++*reinterpret_cast<int*>(context->saved_data["count"].toInt());
+    return {of_y.front(), {}};
+  }
+};
+
+class CountingNetwork : public TinyNetwork {
+ public:
+  torch::Tensor forward(const torch::Tensor& x) override { return TinyNetwork::forward(Counted::apply(x, &images_)); }
+  int images_ = 0;  ///< gradients that were taken of them
+};
+
+TEST(ParameterGradients, AreTakenOfTheParametersAndNotOfTheImages) {
+  const auto network = std::make_shared<CountingNetwork>();
+  models::fill_hash_weights(*network);
+  network->to(torch::kFloat64);
+  const auto result =
+      objective_of(*network, nt(NormGradient::kFiniteDifference, CleanPass::kShared, BatchNormMode::kTrain));
+  EXPECT_EQ(network->images_, 1);  // the input gradient's
+  const auto expected = parameter_gradients(result.total, *network);
+  add_parameter_gradients(result, *network);
+  EXPECT_EQ(network->images_, 1);
+  const auto parameters = network->parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    EXPECT_TRUE(torch::equal(parameters[i].grad(), expected[i])) << i;
+  }
 }
 
 TEST(TrainingObjective, FrozenRegulariserUpdatesRunningStatisticsOnce) {
@@ -236,7 +302,7 @@ TEST(TrainingObjective, MemoryStaysFlatOverSteps) {
     const auto steps = [&](int count) {
       for (int i = 0; i < count; ++i) {
         network->zero_grad();
-        training_objective(*network, x, labels, {{}, options, kStd}, kLambda).total.backward();
+        add_parameter_gradients(training_objective(*network, x, labels, {{}, options, kStd}, kLambda), *network);
       }
     };
     steps(50);

@@ -1,6 +1,8 @@
 #include "training/optimiser.h"
 
 #include "base/expect_error.h"
+#include "parallel/device.h"
+#include "pretend_device.h"
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>
@@ -22,6 +24,7 @@ class Small : public models::Network {
     head_ = register_module("head", std::make_shared<torch::nn::Module>());
     trunk = res_->register_parameter("w", torch::tensor({0.5F, -0.3F}));
     head = head_->register_parameter("w", torch::tensor({1.0F, 2.0F}));
+    to(parallel::device());
   }
   torch::Tensor forward(const torch::Tensor& x) override { return x; }
   [[nodiscard]] std::string trunk_prefix() const override { return "res."; }
@@ -36,8 +39,8 @@ class Small : public models::Network {
 
 void step(Small& network, Optimiser& optimiser, const Values& gradient) {
   optimiser.zero_grad();
-  network.trunk.mutable_grad() = torch::tensor({gradient[0], gradient[1]});
-  network.head.mutable_grad() = torch::tensor({gradient[2], gradient[3]});
+  network.trunk.mutable_grad() = torch::tensor({gradient[0], gradient[1]}).to(parallel::device());
+  network.head.mutable_grad() = torch::tensor({gradient[2], gradient[3]}).to(parallel::device());
   optimiser.step();
 }
 
@@ -159,6 +162,13 @@ TEST(Optimiser, ContinuesBitForBitFromItsState) {
       EXPECT_EQ(run(options, restart), run(options, -1)) << "before epoch " << restart;
     }
   }
+}
+
+TEST(Optimiser, OnAnotherDeviceStepsAndContinuesAsOnTheProcessor) {
+  const auto expected = run(options_of_golden(), -1);
+  const testing::OnPretendDevice pretend;
+  EXPECT_EQ(run(options_of_golden(), -1), expected);
+  EXPECT_EQ(run(options_of_golden(), 2), expected);
 }
 
 TEST(Optimiser, RefusesAStateThatIsIncomplete) {

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/expect_error.h"
 #include "checkpoint/model_file.h"
+#include "pretend_device.h"
 #include "scoring/score_set.h"
 #include "stats/correlation.h"
 #include "training/tiny_run.h"
@@ -31,6 +32,25 @@ TEST_F(Training, ReducesTheLoss) {
   const auto epochs = log("run", /*epochs_only=*/true);
   ASSERT_EQ(epochs.size(), 12U);
   EXPECT_LT(epochs.back().at("loss").get<double>(), 0.8 * epochs.front().at("loss").get<double>());
+}
+
+TEST_F(Training, OnAnotherDeviceGivesTheProcessorsModel) {
+  for (const auto algorithm : {Algorithm::kAdam, Algorithm::kSgd}) {
+    auto recipe = tiny_recipe();
+    recipe.optimiser.algorithm = algorithm;
+    recipe.regulariser.regulariser = objective::RegulariserKind::kNt;
+    recipe.run.average = 0.9;
+    const auto name = std::to_string(static_cast<int>(algorithm));
+    const auto expected = checkpoint::load_model(train(recipe, "here" + name).last);
+    const auto found = [&] {
+      const testing::OnPretendDevice pretend;
+      return checkpoint::load_model(train(recipe, "there" + name).last);
+    }();
+    const auto image = data::to_tensor(image::read_image(tiny_data().train.samples.front().path).value()).unsqueeze(0);
+    const torch::NoGradGuard no_grad;
+    const testing::OnPretendDevice pretend;  // where `found` was loaded
+    EXPECT_NEAR(found.scorer.score(image).item<double>(), expected.scorer.score(image).item<double>(), 1e-3);
+  }
 }
 
 TEST_F(Training, LeavesEverythingThatTheDirectoryPromises) {
