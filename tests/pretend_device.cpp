@@ -2,6 +2,7 @@
 
 #include "parallel/device.h"
 
+#include <ATen/CPUGeneratorImpl.h>
 #include <ATen/EmptyTensor.h>
 #include <ATen/native/CPUFallback.h>
 #include <ATen/ops/_reshape_alias_native.h>
@@ -10,26 +11,71 @@
 #include <ATen/ops/view_native.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/library.h>
+#if TORCH_VERSION_MAJOR >= 2
+#include <ATen/detail/HPUHooksInterface.h>
+#endif
 #include <torch/torch.h>
 
+#include <cstddef>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <string>
+
+// The name of a device whose kernels this libtorch has not, and which a module can be moved to.
+#if TORCH_VERSION_MAJOR >= 2
+#define PRETEND_DEVICE HPU
+#else
+#define PRETEND_DEVICE XPU
+#endif
 
 namespace steadyiqa::testing {
 namespace {
 
-constexpr auto kType = c10::DeviceType::XPU;
-constexpr c10::DispatchKeySet kKeys{c10::DispatchKey::XPU};
+constexpr auto kType = c10::DeviceType::PRETEND_DEVICE;
+constexpr c10::DispatchKeySet kKeys{c10::DispatchKey::PRETEND_DEVICE};
+
+#if TORCH_VERSION_MAJOR >= 2
+/// That there is one.
+struct Hooks final : at::HPUHooksInterface {
+  bool isBuilt() const override { return true; }
+  bool isAvailable() const override { return true; }
+  bool hasHPU() const override { return true; }
+  bool hasPrimaryContext(at::DeviceIndex /*index*/) const override { return true; }
+  void init() const override {}
+  at::DeviceIndex deviceCount() const override { return 1; }
+  at::DeviceIndex getCurrentDevice() const override { return 0; }
+  void setCurrentDevice(at::DeviceIndex /*index*/) const override {}
+  at::DeviceIndex exchangeDevice(at::DeviceIndex /*index*/) const override { return 0; }
+  at::DeviceIndex maybeExchangeDevice(at::DeviceIndex /*index*/) const override { return 0; }
+  const at::Generator& getDefaultGenerator(at::DeviceIndex /*index*/) const override {
+    return at::detail::getDefaultCPUGenerator();
+  }
+};
+const bool kHooked = [] {
+  at::HPUHooksRegistry()->Register("HPUHooks", [](at::HPUHooksArgs /*args*/) -> std::unique_ptr<at::HPUHooksInterface> {
+    return std::make_unique<Hooks>();
+  });
+  return true;
+}();
+#endif
 
 /// Memory of the processor under the device's name.
 class Memory final : public c10::Allocator {
  public:
-  c10::DataPtr allocate(std::size_t bytes) const override {
+#if TORCH_VERSION_MAJOR >= 2
+  c10::DataPtr allocate(std::size_t bytes) override { return made(bytes); }
+  void copy_data(void* to, const void* from, std::size_t bytes) const override { default_copy_data(to, from, bytes); }
+#else
+  c10::DataPtr allocate(std::size_t bytes) const override { return made(bytes); }
+#endif
+  c10::DeleterFnPtr raw_deleter() const override { return &std::free; }
+
+ private:
+  static c10::DataPtr made(std::size_t bytes) {
     void* data = std::malloc(bytes == 0 ? 1 : bytes);
     return {data, data, &std::free, {kType, 0}};
   }
-  c10::DeleterFnPtr raw_deleter() const override { return &std::free; }
 };
 
 Memory& memory() {
@@ -92,52 +138,73 @@ void on_processor(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   at::native::cpu_fallback(op, stack);
 }
 
-torch::Tensor to_device(const torch::Tensor& tensor) {
-  return tensor.defined() ? tensor.to(torch::Device(kType, 0)) : tensor;
+/// The processor's operator `name` on the device's memory itself, where a copy would not do or the device has an
+/// operator of its own name.
+void in_memory(const char* name, torch::jit::Stack* stack) {
+  const auto op = c10::Dispatcher::singleton().findSchemaOrThrow(name, "");
+  const auto change_last = [&](std::size_t count, const std::function<torch::Tensor(const torch::Tensor&)>& change) {
+    for (auto value = stack->end() - static_cast<std::ptrdiff_t>(count); value != stack->end(); ++value) {
+      if (value->isTensor() && value->toTensor().defined()) {
+        *value = change(value->toTensor());
+      }
+    }
+  };
+  change_last(op.schema().arguments().size(), [&](const torch::Tensor& argument) {
+    require_one_device(name, argument);
+    return plain(argument);
+  });
+  op.callBoxed(stack);
+  change_last(op.schema().returns().size(),
+              [](const torch::Tensor& result) { return result.to(torch::Device(kType, 0)); });
 }
 
-torch::Tensor convolution(const torch::Tensor& x, const torch::Tensor& weight, const c10::optional<torch::Tensor>& bias,
-                          at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, bool transposed,
-                          at::IntArrayRef output_padding, std::int64_t groups) {
-  const auto b = bias.value_or(torch::Tensor());
-  require_one_device("convolution", {x, weight, b});
-  return to_device(at::convolution(plain(x), plain(weight), b.defined() ? plain(b) : b, stride, padding, dilation,
-                                   transposed, output_padding, groups));
+void convolution(const c10::OperatorHandle& /*op*/, torch::jit::Stack* stack) { in_memory("aten::convolution", stack); }
+
+void convolution_backward(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
+  constexpr std::int64_t kWeight = 2;
+  const auto arguments = static_cast<std::int64_t>(op.schema().arguments().size());
+  const auto bias = stack->end() - arguments + kWeight + 1;  // one more argument: the bias's sizes
+  const auto channels = (bias - 1)->toTensor().size(0);
+  stack->insert(bias, c10::IValue(std::vector<std::int64_t>{channels}));
+  in_memory("aten::convolution_backward", stack);
 }
 
-std::tuple<torch::Tensor, torch::Tensor, torch::Tensor> convolution_backward(
-    const torch::Tensor& of_output, const torch::Tensor& x, const torch::Tensor& weight, at::IntArrayRef stride,
-    at::IntArrayRef padding, at::IntArrayRef dilation, bool transposed, at::IntArrayRef output_padding,
-    std::int64_t groups, std::array<bool, 3> wanted) {
-  require_one_device("convolution_backward", {of_output, x, weight});
-  const std::vector<std::int64_t> bias_size = {weight.size(0)};
-  const auto [a, b, c] =
-      at::convolution_backward(plain(of_output), plain(x), plain(weight), at::OptionalIntArrayRef(bias_size), stride,
-                               padding, dilation, transposed, output_padding, groups, wanted);
-  return {to_device(a), to_device(b), to_device(c)};
+/// Its schema does not say that it updates the running statistics: on_processor would update copies.
+void batch_norm(const c10::OperatorHandle& /*op*/, torch::jit::Stack* stack) {
+  in_memory("aten::native_batch_norm", stack);
 }
 
-/// By hand, since its schema does not say that it updates the running statistics: on_processor would update copies.
-std::tuple<torch::Tensor, torch::Tensor, torch::Tensor> batch_norm(const torch::Tensor& x,
-                                                                   const c10::optional<torch::Tensor>& weight,
-                                                                   const c10::optional<torch::Tensor>& bias,
-                                                                   const c10::optional<torch::Tensor>& mean,
-                                                                   const c10::optional<torch::Tensor>& variance,
-                                                                   bool training, double momentum, double epsilon) {
-  require_one_device("native_batch_norm", {x, *weight, *bias, *mean, *variance});
-  const auto [y, batch_mean, batch_deviation] = at::native_batch_norm(
-      plain(x), plain(*weight), plain(*bias), plain(*mean), plain(*variance), training, momentum, epsilon);
-  return {to_device(y), to_device(batch_mean), to_device(batch_deviation)};
-}
+/// One device, whose operators have ended when they return.
+struct Guard final : c10::impl::DeviceGuardImplInterface {
+  c10::DeviceType type() const override { return kType; }
+  c10::Device exchangeDevice(c10::Device /*device*/) const override { return getDevice(); }
+  c10::Device getDevice() const override { return {kType, 0}; }
+  void setDevice(c10::Device /*device*/) const override {}
+  void uncheckedSetDevice(c10::Device /*device*/) const noexcept override {}
+  c10::Stream getStream(c10::Device /*device*/) const noexcept override {
+    return c10::Stream(c10::Stream::DEFAULT, getDevice());
+  }
+  c10::Stream exchangeStream(c10::Stream stream) const noexcept override { return stream; }
+  c10::DeviceIndex deviceCount() const noexcept override { return 1; }
+  void record(void** /*event*/, const c10::Stream& /*stream*/, c10::DeviceIndex /*index*/,
+              c10::EventFlag /*flag*/) const override {}
+  void block(void* /*event*/, const c10::Stream& /*stream*/) const override {}
+  bool queryEvent(void* /*event*/) const override { return true; }
+  void destroyEvent(void* /*event*/, c10::DeviceIndex /*index*/) const noexcept override {}
+  bool queryStream(const c10::Stream& /*stream*/) const override { return true; }
+  void synchronizeStream(const c10::Stream& /*stream*/) const override {}
+};
 
 // As the program starts: with its first backward pass libtorch makes a thread for each device that there is.
-const c10::impl::DeviceGuardImplRegistrar kGuard(kType, new c10::impl::NoOpDeviceGuardImpl<kType>());
+const c10::impl::DeviceGuardImplRegistrar kGuard(kType, new Guard);
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(_, XPU, library) { library.fallback(torch::CppFunction::makeFromBoxedFunction<&on_processor>()); }
+TORCH_LIBRARY_IMPL(_, PRETEND_DEVICE, library) {
+  library.fallback(torch::CppFunction::makeFromBoxedFunction<&on_processor>());
+}
 
-TORCH_LIBRARY_IMPL(aten, XPU, library) {
+TORCH_LIBRARY_IMPL(aten, PRETEND_DEVICE, library) {
   library.impl("empty.memory_format", empty);
   library.impl("empty_strided", empty_strided);
   library.impl("_copy_from", copy_from);
@@ -146,9 +213,9 @@ TORCH_LIBRARY_IMPL(aten, XPU, library) {
   library.impl("view", at::native::view);
   library.impl("_reshape_alias", at::native::_reshape_alias);
   library.impl("resize_", at::native::resize_);
-  library.impl("native_batch_norm", batch_norm);
-  library.impl("convolution_overrideable", convolution);
-  library.impl("convolution_backward_overrideable", convolution_backward);
+  library.impl("native_batch_norm", torch::CppFunction::makeFromBoxedFunction<&batch_norm>());
+  library.impl("convolution_overrideable", torch::CppFunction::makeFromBoxedFunction<&convolution>());
+  library.impl("convolution_backward_overrideable", torch::CppFunction::makeFromBoxedFunction<&convolution_backward>());
 }
 
 torch::Device pretend_device() { return {kType, 0}; }

@@ -1,5 +1,6 @@
-// A device that is none: its memory and arithmetic are the processor's, but libtorch takes it for another (its XPU). An
-// operator that is given tensors of both fails, as on a GPU: what runs here has put everything on the right side.
+// A device that is none: its memory and arithmetic are the processor's, but libtorch takes it for another (its XPU or
+// HPU). An operator that is given tensors of both fails, as on a GPU: what runs here has put everything on the right
+// side.
 #pragma once
 
 #include <torch/types.h>

@@ -48,12 +48,7 @@ struct Trial {
   torch::Tensor sign;  ///< [N], of the calibrated score; 0 towards a target
 };
 
-torch::Tensor finite(const torch::Tensor& raw) {
-  if (!torch::isfinite(raw).all().item<bool>()) {
-    throw Error(ErrorKind::kNumeric, "attack: the model's score is not finite");
-  }
-  return raw;
-}
+constexpr const char* kScore = "the model's score";
 
 /// +1 or -1 for each item: where its calibrated score is pushed.
 torch::Tensor signs(const Victim& victim, Direction direction, const torch::Tensor& raw) {
@@ -109,7 +104,7 @@ AttackResult Attack::run(Victim& victim, const torch::Tensor& pixels, const Atta
   const torch::NoGradGuard no_grad;
   static_cast<void>(budget_levels(options.epsilon));
   const auto items = victim.items(pixels);
-  const auto clean = finite(victim.raw(items));
+  const auto clean = finite(victim.raw(items), kScore);
   const auto seeds = item_seeds(items, options.seed);
   AttackResult result;
   result.model_calls = 1;
@@ -120,8 +115,8 @@ AttackResult Attack::run(Victim& victim, const torch::Tensor& pixels, const Atta
     problem.limit_calls(share_of_calls(victim, items.size(0), attempts_left));
     const auto proposal = propose(problem);
     Trial trial{problem.round(proposal), {}, {}, options.target ? torch::zeros_like(sign) : sign};
-    trial.raw = finite(victim.raw(trial.pixels));
-    trial.unrounded_raw = victim.has_gradient() ? finite(victim.raw(proposal)) : trial.raw;
+    trial.raw = finite(victim.raw(trial.pixels), kScore);
+    trial.unrounded_raw = victim.has_gradient() ? finite(victim.raw(proposal), kScore) : trial.raw;
     result.model_calls += problem.calls() + (victim.has_gradient() ? 2 : 1);
     return trial;
   };

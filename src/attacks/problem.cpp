@@ -10,14 +10,16 @@
 #include <utility>
 
 namespace steadyiqa::attacks {
-namespace {
 
-void require_finite(const torch::Tensor& values, const char* what) {
+torch::Tensor finite(torch::Tensor values, const char* what) {
   // A sum takes one pass; that of finite values may overflow.
   if (!std::isfinite(values.sum().item<double>()) && !torch::isfinite(values).all().item<bool>()) {
     fail(ErrorKind::kNumeric, "attack: {} is not finite", what);
   }
+  return values;
 }
+
+namespace {
 
 /// A calibration that tells nothing (a constant model's) must not hide the raw score from the attack.
 stats::Affine usable(stats::Affine line) {
@@ -50,9 +52,7 @@ torch::Tensor Problem::objective(const torch::Tensor& raw) const {
 torch::Tensor Problem::values(const torch::Tensor& x) {
   const torch::NoGradGuard no_grad;
   ++forward_calls_;
-  auto result = objective(victim_.raw(x));
-  require_finite(result, "the model's score");
-  return result;
+  return finite(objective(victim_.raw(x)), "the model's score");
 }
 
 Problem::Gradient Problem::gradient(const torch::Tensor& x) { return gradient(x, {}); }
@@ -76,9 +76,8 @@ Problem::Gradient Problem::gradient(const torch::Tensor& x,
     mean.values = mean.values / draws;
     mean.gradient = mean.gradient / draws;
   }
-  require_finite(mean.values, "the model's score");
-  require_finite(mean.gradient, "the score's input gradient");
-  return mean;
+  return {finite(std::move(mean.values), "the model's score"),
+          finite(std::move(mean.gradient), "the score's input gradient")};
 }
 
 torch::Tensor Problem::room(const torch::Tensor& values) const {

@@ -15,6 +15,9 @@
 
 namespace steadyiqa::attacks {
 
+/// The values. Throws Error(kNumeric), which says what they are, when one is not finite.
+[[nodiscard]] torch::Tensor finite(torch::Tensor values, const char* what);
+
 class Problem {
  public:
   /// `clean`: [N,3,H,W] in [0,1]. `sign`: [N], +1 or -1: which way each score goes. `target`: [N] calibrated scores to

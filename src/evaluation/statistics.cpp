@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <numeric>
+#include <tuple>
 
 namespace steadyiqa::evaluation {
 namespace {
@@ -109,21 +110,19 @@ DistributionChange distribution_change(const Evaluation& evaluation) {
 }
 
 std::vector<Curve> curves(std::span<const Evaluation> evaluations) {
-  std::map<std::string, std::vector<const Evaluation*>> groups;
+  std::map<std::pair<std::string, nlohmann::json>, std::vector<const Evaluation*>> groups;
   for (const auto& e : evaluations) {
     if (e.attack && e.attacked) {
-      auto name = e.attack->name + ", direction " + e.attack->direction + ", unit " + e.attack->unit;
-      if (!e.attack->parameters.empty()) {
-        name += ", " + e.attack->parameters.dump();
-      }
-      groups[name].push_back(&e);
+      const auto& attack = *e.attack;
+      const auto name = fmt::format("{}, direction {}, unit {}", attack.name, attack.direction, attack.unit);
+      groups[{name, attack.parameters}].push_back(&e);
     }
   }
   std::vector<Curve> list;
-  for (auto& [name, members] : groups) {
+  for (auto& [attack, members] : groups) {
     std::ranges::sort(members, {}, [](const Evaluation* e) { return e->attack->epsilon; });
     Curve curve;
-    curve.attack = name;
+    std::tie(curve.attack, curve.parameters) = attack;
     std::vector<double> height;
     for (const auto* e : members) {
       curve.epsilon.push_back(e->attack->epsilon);
@@ -209,7 +208,10 @@ nlohmann::json to_json(const Curve& curve) {
                       {"change_mean", number_or_null(curve.change[i])},
                       {"change_share_of_spread", number_or_null(curve.share[i])}});
   }
-  return {{"attack", curve.attack}, {"points", points}, {"integral_score", number_or_null(curve.integral_score)}};
+  return {{"attack", curve.attack},
+          {"parameters", curve.parameters},
+          {"points", points},
+          {"integral_score", number_or_null(curve.integral_score)}};
 }
 
 nlohmann::json to_json(const TheoryAtBudget& t) {

@@ -40,7 +40,8 @@ struct DistributionChange {
 
 /// One attack over its budgets.
 struct Curve {
-  std::string attack;           ///< with parameters and direction
+  std::string attack;           ///< with direction and unit
+  nlohmann::json parameters;    ///< of the attack
   std::vector<double> epsilon;  ///< rising
   std::vector<double> srocc;    ///< attacked score to MOS
   std::vector<double> change;   ///< mean |change|, points

@@ -94,9 +94,12 @@ TEST(Curves, AreByAttackAndRisingBudget) {
   wide.attack->epsilon = 4.0 / 255.0;
   auto other = some(0.5);
   other.attack->direction = "up";
-  const std::vector<Evaluation> list = {wide, other, some(0.5)};
+  auto longer = some(0.5);
+  longer.attack->parameters = {{"steps", 20}};
+  const std::vector<Evaluation> list = {wide, other, some(0.5), longer};
   const auto made = curves(list);
-  ASSERT_EQ(made.size(), 2U);
+  ASSERT_EQ(made.size(), 3U);
+  EXPECT_EQ(made[0].attack, "fgsm, direction mid, unit image");
   EXPECT_EQ(made[0].epsilon, (std::vector<double>{2.0 / 255.0, 4.0 / 255.0}));
   EXPECT_EQ(made[0].change[1], wide.attacked->change.mean_absolute);
   // By hand: a triangle up to the first budget, a trapezium from it, over the last budget, of 100 points.

@@ -141,19 +141,20 @@
   }
 
   function curves() {
-    const names = [...new Set(models.flatMap((m) => m.curves.filter((c) => c.points.length > 1).map((c) => c.attack)))];
-    if (names.length === 0) return;
+    const named = (curve) => `${curve.attack}, ${JSON.stringify(curve.parameters)}`;
+    const attacks = new Map(models.flatMap((m) => m.curves.filter((c) => c.points.length > 1).map((c) => [named(c), c.attack])));
+    if (attacks.size === 0) return;
     const part = section('Over budgets');
-    for (const name of names) {
-      const bare = (text) => text.replace(/, \{.*$/, '');  // parameters only where another attack has the same name
-      const title = names.filter((other) => bare(other) === bare(name)).length > 1 ? name : bare(name);
-      const lines = (key) => models.flatMap((m, i) => m.curves.filter((c) => c.attack === name).map((c) =>
+    for (const [name, attack] of attacks) {
+      const alone = [...attacks.values()].filter((other) => other === attack).length === 1;
+      const title = alone ? attack : name;
+      const lines = (key) => models.flatMap((m, i) => m.curves.filter((c) => named(c) === name).map((c) =>
         ({label: m.label, model: i, line: true, points: c.points.map((p) => [p.eps_px * 255, p[key]])})));
       part.append(make('h3', {}, title), make('div', {class: 'charts'},
         chart(`SROCC to MOS under ${title}`, 'budget, grey levels of 255', 'SROCC', lines('srocc_attacked')),
         chart(`Change / spread under ${title}`, 'budget, grey levels of 255', 'mean change / spread', lines('change_share_of_spread'))),
       table('Integral score: mean change of 100 points over budgets, lower is better', ['model', 'integral score ↓'],
-        models.map((m, i) => [modelName(i), shown((m.curves.find((c) => c.attack === name) || {}).integral_score, 4)])));
+        models.map((m, i) => [modelName(i), shown((m.curves.find((c) => named(c) === name) || {}).integral_score, 4)])));
     }
   }
 
