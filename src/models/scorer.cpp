@@ -128,7 +128,7 @@ void Scorer::set_options(ScorerOptions options) {
 }
 
 torch::Tensor Scorer::normalise(const torch::Tensor& pixels) const {
-  return parallel::to_layout((pixels.to(mean_.device()) - mean_) / std_);
+  return parallel::to_layout((parallel::moved(pixels, mean_.device()) - mean_) / std_);
 }
 
 torch::Tensor Scorer::crops(const torch::Tensor& pixels) const {
@@ -173,7 +173,9 @@ void Scorer::use_precision(Precision precision) {
 torch::Tensor Scorer::raw_of_crops(const torch::Tensor& crops) const {
   STEADYIQA_ASSERT(!batch_norm_training(*network_), "a Scorer's network is in eval mode");
   const parallel::OneBlasThread one_thread(!products_);
-  const auto score = [this](const torch::Tensor& part) { return network_->forward(normalise(part)).to(part.device()); };
+  const auto score = [this](const torch::Tensor& part) {
+    return parallel::moved(network_->forward(normalise(part)), part.device());
+  };
   if (torch::GradMode::is_enabled() && crops.requires_grad()) {
     return ScoresInParts::apply(crops, CropFunction(score), precision_);
   }
@@ -192,7 +194,7 @@ torch::Tensor Scorer::raw_of_image(const torch::Tensor& pixels) const {
   }
   const auto [weighted, weight] = network_->forward_weighted(normalise(parts));
   constexpr double kNoWeight = 1e-8;  // pyiqa's guard
-  return (weighted.sum() / (weight.sum() + kNoWeight)).to(pixels.device());
+  return parallel::moved(weighted.sum() / (weight.sum() + kNoWeight), pixels.device());
 }
 
 torch::Tensor Scorer::raw_of_draw(const torch::Tensor& pixels, std::int64_t draw) const {

@@ -73,6 +73,10 @@ std::string device_name() { return c10::DeviceTypeName(chosen().type(), /*lower_
 
 void use_device(torch::Device device) { chosen() = device; }
 
+torch::Tensor moved(const torch::Tensor& tensor, torch::Device device) {
+  return tensor.device() == device ? tensor : tensor.to(device);
+}
+
 void use_device(const std::string& name) {
   if (name == "cpu") {
     use_device(torch::Device(torch::kCPU));

@@ -19,6 +19,9 @@ namespace steadyiqa::parallel {
 void use_device(const std::string& name);
 void use_device(torch::Device device);
 
+/// The tensor on that device: itself where it is there already, without an operator that a trace would record.
+[[nodiscard]] torch::Tensor moved(const torch::Tensor& tensor, torch::Device device);
+
 /// How many CUDA devices there are; loads libtorch's CUDA part, where it has one.
 [[nodiscard]] int cuda_devices();
 
