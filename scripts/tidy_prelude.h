@@ -25,3 +25,7 @@
 #undef __fill_a1
 #include <bits/vector.tcc>
 #pragma pop_macro("_GLIBCXX20_CONSTEXPR")
+// GCC's gives the attribute an argument that clang does not know.
+#define __malloc__(deallocator)
+#include <omp.h>
+#undef __malloc__

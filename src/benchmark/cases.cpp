@@ -119,7 +119,7 @@ nlohmann::json score(const models::Scorer& scorer, std::span<const std::filesyst
   torch::Tensor first;
   const auto seconds = time_runs(repeats, [&](std::int64_t run) {
     scoring::for_each_image(images, orientation, "scoring", [&](std::int64_t i, const Result<torch::Tensor>& pixels) {
-      const auto image = pixels.value();
+      const auto& image = pixels.value();
       const double value = scorer.score(image)[0].item<double>();
       if (run == 0) {
         scores.push_back({{"image", images[static_cast<std::size_t>(i)].string()}, {"score", value}});
@@ -174,7 +174,7 @@ nlohmann::json decode(std::span<const std::filesystem::path> images, const Repea
   const auto seconds = time_runs(repeats, [&](std::int64_t run) {
     scoring::for_each_image(images, image::Orientation::kApplied, "decoding",
                             [&](std::int64_t /*i*/, const Result<torch::Tensor>& pixels) {
-                              const auto image = pixels.value();
+                              const auto& image = pixels.value();
                               if (run == 0) {
                                 megapixels += static_cast<double>(image.size(2) * image.size(3)) / 1e6;
                               }

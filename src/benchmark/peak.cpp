@@ -108,6 +108,7 @@ double seconds_of(const Kernel& kernel, std::int64_t rounds, int threads) {
   const auto start = std::chrono::steady_clock::now();
   {
     std::vector<std::jthread> workers;
+    workers.reserve(results.size());
     for (auto& result : results) {
       workers.emplace_back([&kernel, &result, rounds] { result = kernel.loop(rounds); });
     }

@@ -25,6 +25,7 @@ double since(std::chrono::steady_clock::time_point start) {
 [[noreturn]] void become(const std::vector<std::string>& command) {
   constexpr int kCannotRun = 127;
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const auto& word : command) {
     arguments.push_back(const_cast<char*>(word.c_str()));
   }

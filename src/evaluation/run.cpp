@@ -174,6 +174,7 @@ class Filling {
   /// Goes through these images once; those that others have are left out.
   void pass(const std::vector<std::size_t>& images) {
     std::vector<std::filesystem::path> paths;
+    paths.reserve(images.size());
     for (const auto i : images) {
       paths.push_back(dataset_.samples[i].path);
     }

@@ -21,6 +21,9 @@ enum class Precision {
   kBfloat16  ///< of convolutions and the activations between them; sums in float32
 };
 
+/// Bytes that memory and the place of each result in it are multiples of: a cache line.
+inline constexpr std::size_t kAlignment = 64;
+
 /// Data of a step: a result of another (`buffer`), or something constant.
 struct Place {
   int buffer = -1;

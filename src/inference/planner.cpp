@@ -8,7 +8,6 @@
 namespace steadyiqa::inference {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
 /// Of what is computed once from constants, and of all that is alive at one time in a run: far above any model's.
 constexpr std::int64_t kMostConstant = std::int64_t{1} << 27;
 constexpr std::size_t kMostArena = std::size_t{1} << 35U;
@@ -179,6 +178,7 @@ bool Planner::plan_constant(const Node& node, const std::vector<Operand>& operan
     require(node, count(planned.shape) <= kMostConstant, "a constant beyond all bounds");
     result = Tensor{planned.shape, std::vector<float>(static_cast<std::size_t>(count(planned.shape))), {}, false};
     std::vector<const float*> data;
+    data.reserve(operands.size());
     for (const auto& operand : operands) {
       data.push_back(operand.given ? operand.constant->values.data() : nullptr);
     }

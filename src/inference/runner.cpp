@@ -10,8 +10,6 @@
 namespace steadyiqa::inference {
 namespace {
 
-constexpr std::size_t kAlignment = 64;
-
 std::byte* allocate(std::size_t bytes) {
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(kAlignment, std::max(bytes, kAlignment)));
   if (memory == nullptr) {

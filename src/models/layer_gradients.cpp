@@ -10,7 +10,14 @@
 namespace steadyiqa::models {
 namespace {
 
-thread_local KeptLayerGradients* active_one = nullptr;
+/// The one that lives in this thread.
+struct Active {
+  KeptLayerGradients* one = nullptr;
+};
+Active& in_thread() {
+  thread_local Active active;
+  return active;
+}
 
 /// What a convolution is beside its tensors.
 struct Geometry {
@@ -118,13 +125,13 @@ class Joined : public torch::autograd::Function<Joined> {
 }  // namespace
 
 KeptLayerGradients::KeptLayerGradients() : layers_(c10::make_intrusive<PassedLayers>()) {
-  STEADYIQA_ASSERT(active_one == nullptr, "layer gradients are kept once");
-  active_one = this;
+  STEADYIQA_ASSERT(in_thread().one == nullptr, "layer gradients are kept once");
+  in_thread().one = this;
 }
 
-KeptLayerGradients::~KeptLayerGradients() { active_one = nullptr; }
+KeptLayerGradients::~KeptLayerGradients() { in_thread().one = nullptr; }
 
-KeptLayerGradients* KeptLayerGradients::active() { return active_one; }
+KeptLayerGradients* KeptLayerGradients::active() { return in_thread().one; }
 
 torch::Tensor KeptLayerGradients::convolve(const torch::Tensor& x, const torch::nn::Conv2dImpl& convolution) {
   auto layer = c10::make_intrusive<PassedLayer>();

@@ -26,7 +26,7 @@ const json* strongest(const json& model) {
   return worst;
 }
 
-std::string attack_name(const json& attack) {
+std::string attack_at_budget(const json& attack) {
   return fmt::format("{} at {:g}/255", attack.at("name").get<std::string>(), attack.at("eps_px").get<double>() * 255.0);
 }
 
@@ -43,9 +43,9 @@ std::string of_model(const json& model) {
     text += fmt::format(
         "; under the strongest attack, {}, scores move by {} points on average, {} of their spread ({}), and SROCC to "
         "MOS is {} ({})",
-        attack_name(*worst), show(measures.at("change_mean"), "{:.1f}"), show(measures.at("change_share_of_spread")),
-        interval(*worst, "change_share_of_spread"), show(measures.at("with_mos").at("srocc")),
-        interval(*worst, "srocc_attacked"));
+        attack_at_budget(*worst), show(measures.at("change_mean"), "{:.1f}"),
+        show(measures.at("change_share_of_spread")), interval(*worst, "change_share_of_spread"),
+        show(measures.at("with_mos").at("srocc")), interval(*worst, "srocc_attacked"));
   }
   text += ".";
   if (!model.at("calibrated").get<bool>()) {
