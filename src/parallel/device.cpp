@@ -86,7 +86,7 @@ void use_device(const std::string& name) {
   if (const auto why = load_cuda(); !why.empty()) {
     fail_usage("--device {}: {}", name, why);
   }
-  const int count = cuda_devices();
+  const auto count = static_cast<int>(torch::cuda::device_count());
   if (index >= count) {
     fail_usage("--device {}: {} CUDA devices are there (or their driver is not)", name, count);
   }

@@ -163,7 +163,8 @@ RuntimeInfo runtime_info() {
   info.cpu_features = cpu_features();
   info.onednn = at::hasMKLDNN();
   info.devices.emplace_back("cpu");
-  for (int i = 0; i < cuda_devices(); ++i) {
+  const int cuda = cuda_devices();
+  for (int i = 0; i < cuda; ++i) {
     info.devices.push_back(fmt::format("cuda:{}", i));
   }
   info.matmul_gflops = measure_matmul_gflops();
