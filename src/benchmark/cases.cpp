@@ -84,6 +84,7 @@ nlohmann::json nt_step(const NtStepOptions& options, const Repeats& repeats, con
   objective_options.channel_std = info.normalisation.std;
   models::check_precision(options.precision, *network);
   objective_options.precision = options.precision;
+  objective_options.checkpoint_activations = options.checkpoint_activations;
   const double lambda =
       options.regulariser.regulariser == objective::RegulariserKind::kNone ? 0 : options.regulariser.lambda;
   network->train();

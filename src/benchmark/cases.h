@@ -26,6 +26,7 @@ struct NtStepOptions {
   objective::BatchNormMode batch_norm = objective::BatchNormMode::kTrain;  ///< of the network
   objective::RegulariserOptions regulariser{};
   models::Precision precision = models::Precision::kFloat32;
+  bool checkpoint_activations = false;
 };
 
 /// Forward passes, in units of one, that a step's passes cost: forward 1, input gradient 1, backward through a pass 2,

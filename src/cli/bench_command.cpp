@@ -151,6 +151,8 @@ std::vector<Command> add_bench(CLI::App& app) {
   step->add_option("--batch", step_flags->step.batch, "images")->check(CLI::Range(1, 4096))->capture_default_str();
   step_flags->add_precision(*step);
   step->add_flag("--frozen", step_flags->frozen, "BatchNorm by running statistics in all passes");
+  step->add_flag("--checkpoint-activations", step_flags->step.checkpoint_activations,
+                 "blocks of the trunk keep their input alone and run once more in each backward pass");
   step_flags->regulariser.add(*step, "", objective::regulariser_fields(), "Regulariser");
 
   const auto [score, score_flags] = add("score", "files to scores, decoding included, and the network alone",

@@ -39,11 +39,22 @@ torch::Tensor ConvNormImpl::forward(const torch::Tensor& x) {
   if (folded_) {
     return x;
   }
-  if (is_training()) {
+  const bool by_batch = is_training();
+  if (by_batch && keeps_statistics_) {
     num_batches_tracked_.add_(1);
   }
-  return torch::batch_norm(x, weight_, bias_, running_mean_, running_var_, is_training(), kMomentum, kEpsilon,
+  const bool running = !by_batch || keeps_statistics_;
+  return torch::batch_norm(x, weight_, bias_, running ? running_mean_ : torch::Tensor(),
+                           running ? running_var_ : torch::Tensor(), by_batch, kMomentum, kEpsilon,
                            at::globalContext().userEnabledCuDNN());
+}
+
+ConvNormImpl::State ConvNormImpl::exchange(const State& state) {
+  const auto before = this->state();
+  folded_ = state.folded;
+  train(state.training);
+  keeps_statistics_ = state.keeps_statistics;
+  return before;
 }
 
 void ConvNormImpl::fold() {

@@ -19,6 +19,17 @@ class ConvNormImpl : public torch::nn::Module {
   /// To the identity.
   void reset_parameters();
 
+  /// What a forward pass depends on beside the layer's tensors and the convolution's.
+  struct State {
+    bool folded = false;
+    bool training = false;
+    bool keeps_statistics = true;  ///< false: a batch leaves no trace in the running statistics
+  };
+  [[nodiscard]] State state() const { return {folded_, is_training(), keeps_statistics_}; }
+  /// For a pass that runs again as before (models/activation_checkpoint.h). Returns what was. The convolution's weights
+  /// are the caller's to exchange.
+  State exchange(const State& state);
+
  private:
   friend class FoldedBatchNorm;
   friend class UnfoldedBatchNorm;
@@ -29,6 +40,7 @@ class ConvNormImpl : public torch::nn::Module {
   torch::Tensor weight_, bias_, running_mean_, running_var_, num_batches_tracked_;
   torch::Tensor conv_weight_, conv_bias_;  ///< the convolution's own, while it is folded
   bool folded_ = false;
+  bool keeps_statistics_ = true;
 };
 TORCH_MODULE(ConvNorm);
 

@@ -1,5 +1,6 @@
 #include "models/dbcnn.h"
 
+#include "models/activation_checkpoint.h"
 #include "models/initialise.h"
 #include "models/layers.h"
 #include "models/plain_trunks.h"
@@ -16,7 +17,8 @@ namespace F = torch::nn::functional;
 
 constexpr std::int64_t kVggChannels = 512;
 constexpr std::int64_t kScnnChannels = 128;
-constexpr std::int64_t kSmallest = 16;  // VGG-16 halves the sides four times
+constexpr std::size_t kLayersPerBlock = 6;  // that activations are checkpointed by
+constexpr std::int64_t kSmallest = 16;      // VGG-16 halves the sides four times
 
 /// The S-CNN's convolutions: stride 16, sides rounded up.
 nn::Sequential scnn() {
@@ -48,8 +50,8 @@ class Dbcnn : public Network {
   torch::Tensor forward(const torch::Tensor& x) override {
     TORCH_CHECK(x.dim() == 4 && x.size(1) == 3 && x.size(2) >= kSmallest && x.size(3) >= kSmallest,
                 "DBCNN takes [N,3,H,W] with sides of at least ", kSmallest, " pixels, got ", x.sizes());
-    const auto content = from_trunk(features1_->forward(to_trunk(x)));
-    auto distortion = from_trunk(features2_->forward(to_trunk(x)));
+    const auto content = from_trunk(run_blocks(features1_, kLayersPerBlock, to_trunk(x)));
+    auto distortion = from_trunk(run_blocks(features2_, kLayersPerBlock, to_trunk(x)));
     const auto sides = content.sizes().slice(2);
     if (!distortion.sizes().slice(2).equals(sides)) {
       distortion = torch::upsample_bilinear2d(distortion, sides, /*align_corners=*/true);

@@ -1,4 +1,5 @@
 // MobileNetV2 as torchvision builds it; names and shapes match its state_dict.
+#include "models/activation_checkpoint.h"
 #include "models/backbones.h"
 #include "models/layers.h"
 #include "models/stack.h"
@@ -71,7 +72,7 @@ class MobileNetV2 : public Backbone {
     std::size_t tap = 0;
     std::size_t index = 0;
     for (auto& layer : *features_) {
-      y = layer.forward(y);
+      y = run_block({layer}, y);
       if (index++ == kTapIndices.at(tap)) {
         taps.at(tap++) = y;
       }

@@ -2,6 +2,7 @@
 #include "models/backbones.h"
 
 #include "base/error.h"
+#include "models/activation_checkpoint.h"
 #include "models/layers.h"
 
 #include <torch/torch.h>
@@ -89,7 +90,7 @@ class ResNet : public Backbone {
     auto y = torch::max_pool2d(apply_relu(bn1_(conv1_(x))), 3, 2, 1);
     Taps taps;
     for (std::size_t stage = 0; stage < 4; ++stage) {
-      y = layers_.at(stage)->forward(y);
+      y = run_blocks(layers_.at(stage), 1, y);
       taps.at(stage) = y;
     }
     return taps;

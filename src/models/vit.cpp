@@ -1,5 +1,6 @@
 #include "models/vit.h"
 
+#include "models/activation_checkpoint.h"
 #include "models/attention.h"
 
 #include <torch/torch.h>
@@ -46,7 +47,7 @@ TORCH_MODULE(VitBlock);
 struct VitImpl::Parts {
   torch::Tensor cls_token, pos_embed;
   nn::Conv2d patches{nullptr};
-  std::vector<VitBlock> blocks;
+  std::vector<nn::AnyModule> blocks;
 };
 
 VitImpl::VitImpl() : parts_(std::make_unique<Parts>()) {
@@ -59,7 +60,7 @@ VitImpl::VitImpl() : parts_(std::make_unique<Parts>()) {
   for (std::size_t i = 0; i < kBlocks; ++i) {
     const VitBlock block;
     blocks->push_back(block);
-    parts_->blocks.push_back(block);
+    parts_->blocks.emplace_back(block);
   }
   register_module("blocks", blocks);
   register_module("norm", layer_norm());
@@ -74,7 +75,7 @@ torch::Tensor VitImpl::forward(const torch::Tensor& x) {
   auto tokens = torch::cat({cls, patches}, 1) + parts_->pos_embed;
   std::vector<torch::Tensor> taps;
   for (std::size_t i = 0; i < kFirstTap + kTaps; ++i) {
-    tokens = parts_->blocks[i](tokens);
+    tokens = run_block({parts_->blocks[i]}, tokens);
     if (i >= kFirstTap) {
       taps.push_back(tokens.slice(1, 1));  // without the class token
     }

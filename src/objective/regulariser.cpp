@@ -1,5 +1,6 @@
 #include "objective/regulariser.h"
 
+#include "models/activation_checkpoint.h"
 #include "models/conv_norm.h"
 #include "models/layer_gradients.h"
 
@@ -162,6 +163,15 @@ void require_reusable(models::Network& network, const RegulariserOptions& option
   }
 }
 
+void require_checkpointable(const RegulariserOptions& options) {
+  if (options.clean_pass == CleanPass::kReused) {
+    fail_usage("checkpoint-activations does not go with clean-pass = reused, which keeps what the other throws away");
+  }
+  if (options.gradient == NormGradient::kExact) {
+    fail_usage("checkpoint-activations does not go with gradient = exact: tangents are not taken through a block");
+  }
+}
+
 /// As models::input_gradient with its graph kept, and layer gradients for both backward passes.
 models::InputGradient reused_input_gradient(const models::Network& network, const NetworkFn& score,
                                             const torch::Tensor& x) {
@@ -207,6 +217,11 @@ Objective training_objective(models::Network& network, const torch::Tensor& x, c
                              const ObjectiveOptions& options, double lambda) {
   const auto& regulariser = options.regulariser;
   Objective result;
+  std::optional<models::CheckpointedActivations> checkpointed;
+  if (options.checkpoint_activations) {
+    require_checkpointable(regulariser);
+    checkpointed.emplace();
+  }
   std::optional<models::FoldedBatchNorm> folded;
   std::optional<models::LoweredTrunk> lowered;
   const auto set_weights = [&] {

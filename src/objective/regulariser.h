@@ -93,6 +93,7 @@ struct ObjectiveOptions {
   bool fold_frozen = true;  ///< BatchNorm by running statistics is folded into the convolutions (models/conv_norm.h);
                             ///< false: rounding as the layers are written, to compare with another program
   models::Precision precision = models::Precision::kFloat32;  ///< of the trunk, in all passes of the step
+  bool checkpoint_activations = false;  ///< models/activation_checkpoint.h: half the memory, half as much time again
 };
 
 struct Objective {
@@ -108,7 +109,8 @@ struct Objective {
 /// regulariser makes its own: three, as the authors' code). With clean_pass reused, the input gradient's backward pass
 /// also serves the clean scores' parameter gradient (models/layer_gradients.h): the same gradients, but for rounding.
 /// Throws Error(kUsage) where that cannot be: BatchNorm by batch statistics in the regulariser's passes, gradient
-/// exact, a network of several outputs. `lambda` is the ramped weight; at 0 the regulariser is skipped. libtorch's
+/// exact, a network of several outputs. Checkpointed activations go with neither clean_pass reused nor gradient exact
+/// (Error(kUsage), too). `lambda` is the ramped weight; at 0 the regulariser is skipped. libtorch's
 /// default generator is set to `noise_seed` before each pass: with other masks in each, a finite difference would
 /// measure them divided by h, and a resumed run would draw others than an undisturbed one.
 [[nodiscard]] Objective training_objective(models::Network& network, const torch::Tensor& x, const torch::Tensor& mos,

@@ -85,6 +85,9 @@ const FieldTable<RunSection>& run_fields() {
       field("precision", &R::precision, models::precision_names(),
             {.help = "of the trunk's convolutions in training: bfloat16 takes half the time and memory where the "
                      "processor has it; weights, BatchNorm and head stay float32"}),
+      field("checkpoint-activations", &R::checkpoint_activations,
+            {.help = "blocks of the trunk keep their input alone and run once more in each backward pass: less memory, "
+                     "more time, the same gradients"}),
       field("log-steps", &R::log_steps, {.help = "a log line every so many steps", .unit = "steps", .min = 1}),
       field("calibration-images", &R::calibration_images,
             {.help = "at most so many training images fit the calibration line", .unit = "images", .min = 2}),

@@ -92,7 +92,8 @@ struct RunSection {
   Selection select = Selection::kValidation;
   std::int64_t select_from = 0;  ///< first epoch that may be selected (after lambda's ramp, say)
   models::Precision precision = models::Precision::kFloat32;  ///< of the trunk in training; models are float32 files
-  std::int64_t log_steps = 10;                                ///< a log line every so many steps
+  bool checkpoint_activations = false;     ///< blocks of the trunk run once more in a backward pass, for less memory
+  std::int64_t log_steps = 10;             ///< a log line every so many steps
   std::int64_t calibration_images = 1000;  ///< at most so many training images fit the calibration line
 };
 

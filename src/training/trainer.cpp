@@ -246,7 +246,8 @@ class Run {
                         static_cast<std::uint64_t>(step)),
             100.0 / ((scale.max - scale.min) * std::abs(label_.slope)),
             /*fold_frozen=*/true,
-            recipe_.run.precision};
+            recipe_.run.precision,
+            recipe_.run.checkpoint_activations};
   }
 
   void finish_epoch(std::int64_t epoch) {

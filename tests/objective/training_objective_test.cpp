@@ -282,6 +282,40 @@ double resident_mib() {
   return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1024.0 * 1024.0);
 }
 
+// Bit by bit. Of HyperIQA, BatchNorm goes by batch statistics in the loss and by running ones, folded, in the penalty.
+TEST(TrainingObjective, CheckpointedActivationsGiveTheSameGradients) {
+  for (const auto& [model, backbone] : {std::pair{"hyperiqa", "mobilenet_v2"}, {"dbcnn", ""}}) {
+    const auto gradient = [model = model, backbone = backbone](bool checkpoint) {
+      const auto network = models::make_network(model, backbone);
+      models::fill_hash_weights(*network);
+      network->train();
+      const auto side = std::string(model) == "dbcnn" ? 64 : models::find_model(model).crop;
+      ObjectiveOptions options{{}, nt(NormGradient::kAlternating, CleanPass::kShared), kStd};
+      options.checkpoint_activations = checkpoint;
+      const auto result = training_objective(*network, models::hash_input(5, 2, side, side),
+                                             torch::tensor({3.0F, -2.0F}), options, kLambda);
+      return flat_gradient(result.total, *network);
+    };
+    const auto expected = gradient(false);
+    EXPECT_GT(expected.norm().item<double>(), 0) << model;
+    EXPECT_TRUE(torch::equal(gradient(true), expected)) << model;
+  }
+}
+
+TEST(TrainingObjective, CheckpointedActivationsAreRefusedWhereTheyDoNotGo) {
+  const auto network = tiny_network();
+  for (const auto& regulariser :
+       {nt(NormGradient::kExact, CleanPass::kShared), nt(NormGradient::kAlternating, CleanPass::kReused)}) {
+    ObjectiveOptions options{{}, regulariser, kStd};
+    options.checkpoint_activations = true;
+    EXPECT_THAT(
+        error_message(
+            ErrorKind::kUsage,
+            [&] { static_cast<void>(training_objective(*network, tiny_input(), tiny_labels(), options, kLambda)); }),
+        HasSubstr("checkpoint-activations does not go with"));
+  }
+}
+
 TEST(TrainingObjective, ExactFormOnBatchStatisticsIsRefused) {
   const auto network = tiny_network();
   network->train();

@@ -246,6 +246,16 @@ TEST_F(Training, ALossThatIsNotFiniteStopsTheRun) {
   EXPECT_FALSE(std::filesystem::exists(folder() / "run" / "last.safetensors"));
 }
 
+// The gradients are the same, so the refusal tells that the objective was asked for them.
+TEST_F(Training, ActivationsAreCheckpointedWhereTheRecipeSaysSo) {
+  auto recipe = tiny_recipe();
+  recipe.regulariser.regulariser = objective::RegulariserKind::kNt;
+  recipe.regulariser.clean_pass = objective::CleanPass::kReused;
+  recipe.run.checkpoint_activations = true;
+  const auto message = error_message(ErrorKind::kUsage, [&] { train(recipe, "run"); });
+  EXPECT_NE(message.find("checkpoint-activations"), std::string::npos) << message;
+}
+
 // BatchNorm over the vectors of one image has no variance: LinearityIQA cannot take a last batch of one.
 TEST_F(Training, ALastBatchThatTheNetworkCannotTrainOnIsDropped) {
   auto recipe = tiny_recipe();
