@@ -3,6 +3,7 @@
 #include "base/cores.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "image/paths.h"
@@ -62,7 +63,7 @@ int run(const Flags& flags) {
   }
   const auto paths = image::image_paths(flags.paths);
   if (flags.json) {
-    print(head_of(flags, card).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    print(json_text(head_of(flags, card)) + "\n");
   }
   using inference::ScoreFormat;
   inference::ScorePrinter printer(flags.json ? ScoreFormat::kJson : flags.csv ? ScoreFormat::kCsv : ScoreFormat::kText);

@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/error.h"
+#include "base/json_text.h"
 
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -50,9 +51,7 @@ spdlog::logger& logger() {
   return instance;
 }
 
-void print_json(const nlohmann::json& object) {
-  fmt::print(stderr, "{}\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-}
+void print_json(const nlohmann::json& object) { fmt::print(stderr, "{}\n", json_text(object)); }
 
 /// "1:02:03" or "2:03".
 std::string clock_text(double seconds) {

@@ -1,5 +1,7 @@
 #include "base/options.h"
 
+#include "base/json_text.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -28,7 +30,7 @@ std::string shown(const nlohmann::json& value) {
   if (value.is_number_float()) {
     return fmt::format("{}", value.get<double>());
   }
-  std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  std::string text = json_text(value);
   if (text.size() > kLongest) {
     text = text.substr(0, kLongest) + "...";
   }

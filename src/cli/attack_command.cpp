@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "attacks/catalogue.h"
@@ -63,7 +64,7 @@ int run_list(bool as_json) {
   if (as_json) {
     auto json = output_head("attack", {{"list", true}});
     json["attacks"] = rows;
-    print(json.dump() + "\n");
+    print(json_text(json) + "\n");
   } else {
     print(text +
           "\ncost: model calls for each image and direction, judging not counted; F forward, B forward and backward\n");
@@ -88,7 +89,7 @@ int run_verify(const AttackCommandFlags& flags) {
     json["images"] = pack.rows.size();
     json["scores_checked"] = model.has_value();
     json["problems"] = problems;
-    print(json.dump() + "\n");
+    print(json_text(json) + "\n");
   } else if (problems.empty()) {
     print(fmt::format("{}: {} images hold{}\n", one_line(flags.verify), pack.rows.size(),
                       model ? ", scores included" : " (scores not checked: no --model)"));
@@ -306,7 +307,7 @@ int run_attack(const AttackCommandFlags& flags) {
     write_file_atomic(flags.msu_csv, report::msu_head() + msu);
   }
   if (flags.json) {
-    print(json.dump() + "\n");
+    print(json_text(json) + "\n");
   }
   return 0;
 }

@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "attacks/uap_training.h"
@@ -35,7 +36,7 @@ int run_train_uap(const TrainUapFlags& flags) {
     json["data"] = {{"spec", flags.images.data.spec}, {"digest", images.digest()}, {"images", images.samples.size()}};
     json["model"] = {{"path", flags.model}, {"sha256", model.sha256}};
     json["out"] = {{"path", flags.out}, {"sha256", sha256_file(flags.out)}};
-    print(json.dump() + "\n");
+    print(json_text(json) + "\n");
   } else {
     print(fmt::format("{} epochs on {} images -> {}\n", uap.epochs, images.samples.size(), one_line(flags.out)));
   }

@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "base/log.h"
@@ -94,7 +95,7 @@ int run_bench(const std::string& name, const BenchFlags& flags, const Case& meas
     auto json = output_head("bench " + name, {{"repeats", flags.repeats.measured}, {"warm-up", flags.repeats.warm_up}});
     json["machine"] = machine_json(peak, flags.precision);
     json["result"] = result;
-    print(json.dump() + "\n");
+    print(json_text(json) + "\n");
     return 0;
   }
   const auto bf16 = peak.bf16_gflops > 0 ? fmt::format(", bfloat16 {:.0f}", peak.bf16_gflops) : std::string();

@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "base/error.h"
@@ -61,7 +62,7 @@ int run_certify(const CertifyFlags& flags) {
                             json.update(evaluation::to_json(score));
                             json["image"] = name;
                             json["model_sha256"] = model.sha256;
-                            print(flags.json ? json.dump() + "\n" : line(name, score));
+                            print(flags.json ? json_text(json) + "\n" : line(name, score));
                           });
   return failed == 0 ? 0 : static_cast<int>(ErrorKind::kPartial);
 }

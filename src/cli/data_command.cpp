@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "data/check.h"
@@ -25,7 +26,7 @@ int run_check(const CheckFlags& flags) {
                                            {"all", flags.all}});
     json["check"] = data::to_json(check);
     json["data_digest"] = dataset.digest();
-    print(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    print(json_text(json) + "\n");
   } else {
     print(report::dataset_report(check));
   }

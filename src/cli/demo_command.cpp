@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "base/digest.h"
@@ -174,9 +175,9 @@ int run_demo(const DemoFlags& flags) {
   const auto nt = train_and_attack(flags, "nt", true, dataset);
   write_picture(out / "demo.png", baseline, nt, data::subset(dataset, "test"));
   const auto json = demo_json(flags, {&baseline, &nt});
-  write_file_atomic(out / "results.json", json.dump(1) + "\n");
+  write_file_atomic(out / "results.json", json_text(json, 1) + "\n");
   if (flags.json) {
-    print(json.dump() + "\n");
+    print(json_text(json) + "\n");
     return 0;
   }
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;

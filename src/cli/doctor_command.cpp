@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "evaluation/parity.h"
@@ -122,7 +123,7 @@ int run_doctor(DoctorFlags flags) {
     values["model"] = flags.parity.model;
     values["parity"] = verdict;
     values["runtime"] = runtime_json(runtime);
-    print(values.dump(1) + "\n");
+    print(json_text(values, 1) + "\n");
   } else {
     print(fmt::format(
         "steadyiqa {}\nlibtorch     {}\nBLAS         {}{}\nthreads      {} ({} physical cores)\n"

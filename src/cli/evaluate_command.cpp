@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/plan_flags.h"
 
 #include "base/file.h"
@@ -64,7 +65,7 @@ int run_evaluate(const EvaluateFlags& flags) {
     masking_text += "\n" + report::masking_table(report);
   }
   if (!flags.json_file.empty()) {
-    write_file_atomic(flags.json_file, json.dump(1) + "\n");
+    write_file_atomic(flags.json_file, json_text(json, 1) + "\n");
   }
   if (!flags.csv_file.empty()) {
     write_file_atomic(flags.csv_file, report::images_csv(evaluations));
@@ -72,7 +73,7 @@ int run_evaluate(const EvaluateFlags& flags) {
   if (!flags.plot_file.empty()) {
     image::write_png(flags.plot_file, report::frontier_picture(evaluations));
   }
-  print(flags.json ? json.dump() + "\n" : report::evaluation_table(evaluations) + masking_text);
+  print(flags.json ? json_text(json) + "\n" : report::evaluation_table(evaluations) + masking_text);
   return 0;
 }
 

@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "base/digest.h"
@@ -73,7 +74,7 @@ int run_export(const ExportFlags& flags) {
   for (const auto& [key, value] : exported.metadata) {
     json["out"]["metadata"][key] = value;
   }
-  print(json.dump(1) + "\n");
+  print(json_text(json, 1) + "\n");
   return 0;
 }
 

@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/plan_flags.h"
 
 #include "base/error.h"
@@ -49,7 +50,7 @@ int run_gate(GateFlags flags) {
     write_file_atomic(flags.junit_file, report::junit_xml("gate " + name + " " + first.model_path, checks));
   }
   const auto why = passed ? fmt::format("all {} limits hold", checks.size()) : failed->text();
-  print(flags.json ? json.dump() + "\n"
+  print(flags.json ? json_text(json) + "\n"
                    : fmt::format("{}: {} ({}, {} images): {}\n", passed ? "PASS" : "FAIL", first.model_path, name,
                                  first.images.size(), why));
   return passed ? 0 : static_cast<int>(ErrorKind::kGate);

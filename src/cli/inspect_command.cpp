@@ -1,5 +1,6 @@
 #include "cli/common.h"
 
+#include "base/json_text.h"
 #include "checkpoint/checkpoint_file.h"
 
 namespace steadyiqa::cli {
@@ -11,10 +12,6 @@ struct InspectFlags {
   std::string path;
   bool json = false;
 };
-
-std::string dumped(const nlohmann::json& value, int indent = -1) {
-  return value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
-}
 
 /// Its first characters, in one line.
 std::string cut(const std::string& text) {
@@ -39,7 +36,7 @@ std::vector<std::string> purification_of(const checkpoint::CheckpointInfo& info)
   std::vector<std::string> texts;
   if (json.is_object() && json.contains("purification") && json.at("purification").is_array()) {
     for (const auto& step : json.at("purification")) {
-      texts.push_back(step.is_string() ? step.get<std::string>() : dumped(step));
+      texts.push_back(step.is_string() ? step.get<std::string>() : json_text(step));
     }
   }
   return texts;
@@ -89,7 +86,7 @@ void print_text(const checkpoint::CheckpointInfo& info) {
       text += fmt::format("  {} = {}\n", cut(name), cut(value_text(value)));
     }
   };
-  list("scalars", info.scalars, [](const nlohmann::json& value) { return dumped(value); });
+  list("scalars", info.scalars, [](const nlohmann::json& value) { return json_text(value); });
   list("metadata", info.metadata, [](const std::string& value) { return value; });
   list("not read", info.others, [](const std::string& value) { return value; });
   print(text);
@@ -98,7 +95,7 @@ void print_text(const checkpoint::CheckpointInfo& info) {
 int run_inspect(const InspectFlags& flags) {
   const auto info = checkpoint::inspect_checkpoint(flags.path);
   if (flags.json) {
-    print(dumped(as_json(info, flags.path), 1) + "\n");
+    print(json_text(as_json(info, flags.path), 1) + "\n");
   } else {
     print_text(info);
   }

@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "models/catalogue.h"
@@ -79,7 +80,7 @@ int run_models(const ModelsFlags& flags) {
     auto output = output_head("models", {{"model", flags.model}});
     output["input"] = {1, 3, kSide, kSide};
     output["models"] = list;
-    print(output.dump(1) + "\n");
+    print(json_text(output, 1) + "\n");
   } else {
     print(fmt::format("GMAC: 10^9 multiply-adds of convolutions and matrix products, counted at 1x3x{0}x{0}\n", kSide));
   }

@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 #include "cli/stored_plans.h"
 
@@ -34,7 +35,7 @@ int run_report(const ReportFlags& flags) {
   if (extension == ".html") {
     write_file_atomic(flags.out, report::html_report(document));
   } else if (extension == ".json") {
-    write_file_atomic(flags.out, document.dump(1) + "\n");
+    write_file_atomic(flags.out, json_text(document, 1) + "\n");
   } else if (extension == ".md") {
     write_file_atomic(flags.out, report::markdown_report(document));
   } else if (extension == ".csv") {

@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 #include "cli/stored_plans.h"
 
@@ -48,7 +49,7 @@ int run_list(const ResultsFlags& flags) {
         fmt::format("{} {}  {}  {}  {} attacks  {} of {} images\n", plan_name(plan), plan.protocol_digest.substr(0, 12),
                     first.model_path, plan.data_name, plan.attacks.size(), done, first.expected_images);
   }
-  print(flags.json ? json.dump() + "\n" : text);
+  print(flags.json ? json_text(json) + "\n" : text);
   return 0;
 }
 
@@ -78,7 +79,7 @@ int run_show(const ResultsFlags& flags) {
       }
     }
   }
-  print(flags.json ? json.dump() + "\n" : text);
+  print(flags.json ? json_text(json) + "\n" : text);
   return 0;
 }
 
@@ -93,7 +94,7 @@ int run_export(const ResultsFlags& flags) {
       continue;
     }
     for (const auto& e : evaluations) {
-      text += evaluation::to_json(e, /*images=*/true).dump() + "\n";
+      text += json_text(evaluation::to_json(e, /*images=*/true)) + "\n";
     }
   }
   if (flags.out.empty()) {

@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "base/file.h"
@@ -60,7 +61,7 @@ int run_score(const ScoreFlags& flags) {
   }
   const auto paths = image::image_paths(flags.paths);
   if (flags.json) {
-    print(head_of(model, flags).dump() + "\n");
+    print(json_text(head_of(model, flags)) + "\n");
   }
   using inference::ScoreFormat;
   const auto format = flags.json ? ScoreFormat::kJson : flags.csv ? ScoreFormat::kCsv : ScoreFormat::kText;

@@ -1,3 +1,4 @@
+#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "base/digest.h"
@@ -88,7 +89,7 @@ int run_train(const TrainFlags& flags) {
     json["best"] = {{"path", result.best.string()}, {"epoch", result.best_epoch}, {"sha256", sha256_file(result.best)}};
     json["best"]["srocc"] = std::isfinite(result.best_srocc) ? nlohmann::json(result.best_srocc) : nullptr;
     json["last"] = {{"path", result.last.string()}, {"sha256", sha256_file(result.last)}};
-    print(json.dump() + "\n");
+    print(json_text(json) + "\n");
   } else {
     const auto srocc = std::isfinite(result.best_srocc)
                            ? fmt::format(", clean SROCC {:.4f} on the selection set", result.best_srocc)

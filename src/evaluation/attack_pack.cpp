@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "data/loader.h"
 #include "evaluation/evaluate.h"
@@ -112,14 +113,14 @@ PackWriter::PackWriter(std::filesystem::path dir, PackConfig config) {
     }
     std::string whole;  // without the line that a killed run did not finish
     for (const auto& row : pack_.rows) {
-      whole += to_json(row).dump() + "\n";
+      whole += json_text(to_json(row)) + "\n";
     }
     write_file_atomic(dir / kRowsFile, whole);
     return;
   }
   std::filesystem::create_directories(dir / "clean");
   std::filesystem::create_directories(dir / "attacked");
-  write_file_atomic(dir / kConfigFile, to_json(config).dump(1) + "\n");
+  write_file_atomic(dir / kConfigFile, json_text(to_json(config), 1) + "\n");
   pack_ = {std::move(dir), std::move(config), {}};
 }
 
@@ -139,7 +140,7 @@ void PackWriter::add(const torch::Tensor& clean, const torch::Tensor& attacked, 
   };
   row.clean_sha256 = write("clean", clean);
   row.attacked_sha256 = write("attacked", attacked);
-  append_line(pack_.dir / kRowsFile, to_json(row).dump());
+  append_line(pack_.dir / kRowsFile, json_text(to_json(row)));
   pack_.rows.push_back(std::move(row));
 }
 

@@ -2,20 +2,13 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/text.h"
 
 #include <nlohmann/json.hpp>
 
 namespace steadyiqa::inference {
-namespace {
-
-std::string json_line(const nlohmann::json& json) {
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
-}  // namespace
-
 ScorePrinter::ScorePrinter(ScoreFormat format) : format_(format) {
   if (format_ == ScoreFormat::kCsv) {
     print("image,score,raw_score,error\n");
@@ -26,7 +19,7 @@ void ScorePrinter::add(const std::string& path, double score, double raw) {
   ++images_;
   switch (format_) {
     case ScoreFormat::kJson:
-      return print(json_line({{"image", path}, {"score", score}, {"raw_score", raw}}));
+      return print(json_text({{"image", path}, {"score", score}, {"raw_score", raw}}) + "\n");
     case ScoreFormat::kCsv:
       return print(fmt::format("{},{:.6f},{:.6f},\n", csv_field(path), score, raw));
     case ScoreFormat::kText:
@@ -39,7 +32,7 @@ void ScorePrinter::add_failure(const std::string& path, const std::string& reaso
   ++failed_;
   log_warning("{}", reason);
   if (format_ == ScoreFormat::kJson) {
-    print(json_line({{"image", path}, {"error", reason}}));
+    print(json_text({{"image", path}, {"error", reason}}) + "\n");
   } else if (format_ == ScoreFormat::kCsv) {
     print(fmt::format("{},,,{}\n", csv_field(path), csv_field(reason)));
   }

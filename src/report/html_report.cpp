@@ -1,6 +1,7 @@
 #include "report/html_report.h"
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "report/report_files.h"
 
 #include <string_view>
@@ -17,7 +18,7 @@ void put(std::string& page, std::string_view place, std::string_view text) {
 /// JSON in which nothing can end a script element or begin a comment.
 std::string script_text(const nlohmann::json& document) {
   std::string text;
-  for (const char c : document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)) {
+  for (const char c : json_text(document)) {
     text += c == '<' ? std::string("\\u003c") : std::string(1, c);
   }
   return text;

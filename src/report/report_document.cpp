@@ -2,6 +2,7 @@
 
 #include "base/base64.h"
 #include "base/error.h"
+#include "base/json_text.h"
 #include "evaluation/statistics.h"
 #include "image/image.h"
 #include "report/comparison.h"
@@ -32,7 +33,7 @@ struct Model {
 json attack_json(const Evaluation& e, const Evaluation* first, const DocumentOptions& options) {
   auto whole = evaluation::to_json(e, /*images=*/false);
   json attack = whole.at("attack");
-  const auto parameters = e.attack->parameters.dump();
+  const auto parameters = json_text(e.attack->parameters);
   attack["text"] =
       fmt::format("{}{}", e.attack->name, e.attack->parameters.empty() ? "" : fmt::format(" {}", parameters));
   attack["measures"] = whole.at("attacked");

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 
 #include <torch/torch.h>
 
@@ -116,6 +117,6 @@ void RunDirectory::trim_log(std::int64_t epochs_done) const {
   write_file_atomic(path, kept);
 }
 
-void RunDirectory::log(const nlohmann::json& line) const { append_line(dir_ / "log.jsonl", line.dump()); }
+void RunDirectory::log(const nlohmann::json& line) const { append_line(dir_ / "log.jsonl", json_text(line)); }
 
 }  // namespace steadyiqa::training

@@ -268,6 +268,18 @@ TEST_F(CommandLine, AHostileFileNameForgesNoLine) {
   }
 }
 
+TEST_F(CommandLine, NamesThatAreNotUtf8DoNotBreakJson) {
+  const auto latin = folder() / "mod\xe8le.safetensors";
+  std::filesystem::copy_file(model(), latin);
+  const auto outcome = run_here({"score", "--quiet", "--json", "--model", latin, good_image("caf\xe9.png")});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const auto lines = outcome.out_lines();
+  ASSERT_EQ(lines.size(), 2U) << outcome.out;
+  EXPECT_EQ(nlohmann::json::parse(lines[0]).at("model").at("path"),
+            (folder() / "mod\xef\xbf\xbdle.safetensors").string());
+  EXPECT_TRUE(nlohmann::json::parse(lines[1]).at("score").is_number());
+}
+
 TEST_F(CommandLine, EvaluatesAsJson) {
   const auto table = folder() / "images.csv";
   const auto outcome = run_here({"evaluate", "--threads", "1",       "--data",   tiny_files().manifest(),
