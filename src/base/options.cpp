@@ -99,7 +99,11 @@ std::string text_value(const std::string& name, const nlohmann::json& value) {
   if (!value.is_string()) {
     fail_type(name, "text", value);
   }
-  return value.get<std::string>();
+  auto text = value.get<std::string>();
+  if (!is_utf8(text)) {  // a path, say, that no recipe can hold
+    fail_type(name, "UTF-8 text", value);
+  }
+  return text;
 }
 
 std::size_t choice_index(const std::string& name, const std::vector<std::string>& choices,

@@ -4,9 +4,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/text.h"
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -20,17 +19,7 @@ constexpr std::uint64_t kMaxTextBytes = 256ULL << 20U;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// Names reach JSON output later, which must be UTF-8; a UTF-16 export of a spreadsheet is found out here, too.
-bool is_utf8_text(std::string_view line) {
-  if (line.find('\0') != std::string_view::npos) {
-    return false;
-  }
-  try {
-    static_cast<void>(nlohmann::json(line).dump());
-    return true;
-  } catch (const nlohmann::json::type_error&) {
-    return false;
-  }
-}
+bool is_utf8_text(std::string_view line) { return line.find('\0') == std::string_view::npos && is_utf8(line); }
 
 /// The lines of a text that are not blank.
 class LineReader {

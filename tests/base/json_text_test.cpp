@@ -19,5 +19,10 @@ TEST(JsonText, IsOneLineUnlessIndented) {
   EXPECT_EQ(json_text(row, 1), "{\n \"a\": [\n  1,\n  2.5\n ]\n}");
 }
 
+TEST(JsonText, Utf8IsToldFromOtherBytes) {
+  EXPECT_TRUE(is_utf8("caf\xc3\xa9"));
+  EXPECT_FALSE(is_utf8("caf\xe9.jpg"));
+}
+
 }  // namespace
 }  // namespace steadyiqa

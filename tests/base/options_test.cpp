@@ -81,6 +81,7 @@ TEST(OptionsTest, WrongTypeIsRefusedByName) {
   }
   EXPECT_THAT(refused({{"epochs", json::array({1, 2})}}), HasSubstr("[1,2]"));
   EXPECT_THAT(refused({{"epochs", NAN}}), HasSubstr("an integer"));
+  EXPECT_THAT(refused({{"name", "caf\xe9"}}), HasSubstr("UTF-8 text"));
 }
 
 TEST(OptionsTest, NumbersThatDoNotFitAreRefusedNotWrapped) {
