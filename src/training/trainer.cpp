@@ -361,12 +361,21 @@ class Run {
   std::chrono::steady_clock::time_point epoch_start_{};
 };
 
+/// Before any work: a correlation or a line over one image would fail or mean nothing after it.
+void require_several(const data::Dataset& set, std::string_view name, std::string_view purpose) {
+  if (set.samples.size() < 2) {
+    fail_input("{}: the {} set has {} image, {} needs two or more", set.name, name, set.samples.size(), purpose);
+  }
+}
+
 }  // namespace
 
 TrainingResult train(const Recipe& recipe, const TrainingData& data, const std::filesystem::path& dir, bool resume) {
   data::require_images(data.train);
+  require_several(data.train, "training", "its calibration line");
   if (data.selection) {
     data::require_images(*data.selection);
+    require_several(*data.selection, recipe.run.select == Selection::kTest ? "test" : "validation", "SROCC");
   } else if (recipe.run.select != Selection::kLast) {
     fail_usage("run.select = {} needs such a set in the split (or run.select = last)",
                recipe.run.select == Selection::kTest ? "test" : "validation");

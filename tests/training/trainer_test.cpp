@@ -238,6 +238,18 @@ TEST_F(Training, SelectionNeedsItsSet) {
   EXPECT_EQ(sha256_file(result.best), sha256_file(result.last));
 }
 
+TEST_F(Training, SetsOfOneImageAreToldBeforeAnyWork) {
+  for (const bool of_selection : {false, true}) {
+    auto data = tiny_data();
+    (of_selection ? *data.selection : data.train).samples.resize(1);
+    const auto message =
+        error_message(ErrorKind::kInput, [&] { training::train(tiny_recipe(), data, folder() / "run", false); });
+    EXPECT_NE(message.find(of_selection ? "validation set has 1 image" : "training set has 1 image"), std::string::npos)
+        << message;
+    EXPECT_FALSE(std::filesystem::exists(folder() / "run"));
+  }
+}
+
 TEST_F(Training, ALossThatIsNotFiniteStopsTheRun) {
   auto recipe = tiny_recipe();
   recipe.optimiser.lr = 1e30;
