@@ -1,13 +1,11 @@
 #include "training/optimiser.h"
 
 #include "base/error.h"
-#include "parallel/device.h"
 
 #include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numbers>
 #include <optional>
 #include <utility>
@@ -68,7 +66,6 @@ void update(const torch::Tensor& parameter, torch::Tensor gradient, const torch:
 /// torch::optim::Adam's step to the same bits, on what it holds; on the processor some elements at a time through all
 /// its operators, so that they stay in its caches.
 void adam_step(torch::optim::Optimizer& adam) {
-  const auto at_once = parallel::device().is_cpu() ? std::int64_t{1} << 16 : std::numeric_limits<std::int32_t>::max();
   const torch::NoGradGuard no_grad;
   for (auto& group : adam.param_groups()) {
     const auto& options = static_cast<torch::optim::AdamOptions&>(group.options());
@@ -90,6 +87,7 @@ void adam_step(torch::optim::Optimizer& adam) {
       const auto gradient = parameter.grad().strides().equals(parameter.strides())
                                 ? parameter.grad()
                                 : torch::empty_like(parameter).copy_(parameter.grad());
+      const auto at_once = parameter.is_cpu() ? std::int64_t{1} << 16 : parameter.numel();
       for (std::int64_t at = 0; at < parameter.numel(); at += at_once) {
         const auto part = [&](const torch::Tensor& tensor) {
           return flat(tensor).slice(0, at, std::min(at + at_once, tensor.numel()));
