@@ -12,12 +12,12 @@ namespace steadyiqa::models {
 namespace {
 
 /// Whether one lives in this thread.
-bool& in_thread() {
+bool& checkpointing() {
   thread_local bool active = false;
   return active;
 }
 
-torch::Tensor run(const std::vector<torch::nn::AnyModule>& layers, torch::Tensor x) {
+torch::Tensor run_layers(const std::vector<torch::nn::AnyModule>& layers, torch::Tensor x) {
   for (auto layer : layers) {
     x = layer.forward(std::move(x));
   }
@@ -38,10 +38,10 @@ class RecordedBlock : public torch::CustomClassHolder {
     }
   }
 
-  [[nodiscard]] torch::Tensor first(const torch::Tensor& x) const { return run(layers_, x); }
+  [[nodiscard]] torch::Tensor first(const torch::Tensor& x) const { return run_layers(layers_, x); }
   [[nodiscard]] torch::Tensor again(const torch::Tensor& x) {
     exchange();
-    const auto y = run(layers_, x);
+    const auto y = run_layers(layers_, x);
     exchange();
     return y;
   }
@@ -132,15 +132,15 @@ class Checkpointed : public torch::autograd::Function<Checkpointed> {
 }  // namespace
 
 CheckpointedActivations::CheckpointedActivations() {
-  STEADYIQA_ASSERT(!in_thread(), "activations are checkpointed once");
-  in_thread() = true;
+  STEADYIQA_ASSERT(!checkpointing(), "activations are checkpointed once");
+  checkpointing() = true;
 }
 
-CheckpointedActivations::~CheckpointedActivations() { in_thread() = false; }
+CheckpointedActivations::~CheckpointedActivations() { checkpointing() = false; }
 
 torch::Tensor run_block(const std::vector<torch::nn::AnyModule>& layers, const torch::Tensor& x) {
-  if (!in_thread() || !torch::GradMode::is_enabled()) {
-    return run(layers, x);
+  if (!checkpointing() || !torch::GradMode::is_enabled()) {
+    return run_layers(layers, x);
   }
   const auto block = c10::make_intrusive<RecordedBlock>(layers);
   return Checkpointed::apply(block, x, at::TensorList(block->weights()));
