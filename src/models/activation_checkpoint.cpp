@@ -24,8 +24,6 @@ torch::Tensor run_layers(const std::vector<torch::nn::AnyModule>& layers, torch:
   return x;
 }
 
-}  // namespace
-
 /// A block's layers as a forward pass found them: guards (FoldedBatchNorm, LoweredTrunk, FrozenBatchNorm) end before
 /// the backward pass comes.
 class RecordedBlock : public torch::CustomClassHolder {
@@ -93,8 +91,6 @@ class RecordedBlock : public torch::CustomClassHolder {
   std::vector<Norm> norms_;
   std::vector<torch::Tensor> weights_;
 };
-
-namespace {
 
 class Checkpointed : public torch::autograd::Function<Checkpointed> {
  public:

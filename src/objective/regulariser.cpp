@@ -164,6 +164,9 @@ void require_reusable(models::Network& network, const RegulariserOptions& option
 }
 
 void require_checkpointable(const RegulariserOptions& options) {
+  if (options.regulariser == RegulariserKind::kNone) {
+    return;
+  }
   if (options.clean_pass == CleanPass::kReused) {
     fail_usage("checkpoint-activations does not go with clean-pass = reused, which keeps what the other throws away");
   }

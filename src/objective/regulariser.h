@@ -93,7 +93,7 @@ struct ObjectiveOptions {
   bool fold_frozen = true;  ///< BatchNorm by running statistics is folded into the convolutions (models/conv_norm.h);
                             ///< false: rounding as the layers are written, to compare with another program
   models::Precision precision = models::Precision::kFloat32;  ///< of the trunk, in all passes of the step
-  bool checkpoint_activations = false;  ///< models/activation_checkpoint.h: half the memory, half as much time again
+  bool checkpoint_activations = false;  ///< models/activation_checkpoint.h: less memory, more time
 };
 
 struct Objective {
