@@ -1,8 +1,8 @@
-#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "attacks/uap_training.h"
 #include "base/digest.h"
+#include "base/json_text.h"
 #include "checkpoint/model_file.h"
 
 #include <algorithm>

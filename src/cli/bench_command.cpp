@@ -1,6 +1,6 @@
-#include "base/json_text.h"
 #include "cli/common.h"
 
+#include "base/json_text.h"
 #include "base/log.h"
 #include "benchmark/cases.h"
 #include "checkpoint/model_file.h"

@@ -1,7 +1,7 @@
-#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "checkpoint/model_file.h"
 #include "data/split.h"

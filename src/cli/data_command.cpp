@@ -1,6 +1,6 @@
-#include "base/json_text.h"
 #include "cli/common.h"
 
+#include "base/json_text.h"
 #include "data/check.h"
 #include "report/dataset_report.h"
 

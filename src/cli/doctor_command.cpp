@@ -1,6 +1,6 @@
-#include "base/json_text.h"
 #include "cli/common.h"
 
+#include "base/json_text.h"
 #include "evaluation/parity.h"
 #include "models/catalogue.h"
 #include "parallel/runtime.h"

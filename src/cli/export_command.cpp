@@ -1,8 +1,8 @@
-#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "checkpoint/model_file.h"

@@ -1,6 +1,6 @@
-#include "base/json_text.h"
 #include "cli/common.h"
 
+#include "base/json_text.h"
 #include "models/catalogue.h"
 #include "models/cost.h"
 #include "models/hash_weights.h"

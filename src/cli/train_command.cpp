@@ -1,7 +1,7 @@
-#include "base/json_text.h"
 #include "cli/common.h"
 
 #include "base/digest.h"
+#include "base/json_text.h"
 #include "base/toml_file.h"
 #include "cli/recipe_files.h"  // made by cmake/EmbedText.cmake
 #include "data/split.h"

@@ -371,14 +371,14 @@ void require_several(const data::Dataset& set, std::string_view name, std::strin
 }  // namespace
 
 TrainingResult train(const Recipe& recipe, const TrainingData& data, const std::filesystem::path& dir, bool resume) {
+  const std::string selection = recipe.run.select == Selection::kTest ? "test" : "validation";
   data::require_images(data.train);
   require_several(data.train, "training", "its calibration line");
   if (data.selection) {
     data::require_images(*data.selection);
-    require_several(*data.selection, recipe.run.select == Selection::kTest ? "test" : "validation", "SROCC");
+    require_several(*data.selection, selection, "SROCC");
   } else if (recipe.run.select != Selection::kLast) {
-    fail_usage("run.select = {} needs such a set in the split (or run.select = last)",
-               recipe.run.select == Selection::kTest ? "test" : "validation");
+    fail_usage("run.select = {} needs such a set in the split (or run.select = last)", selection);
   }
   return Run(recipe, data, dir, resume).train();
 }
