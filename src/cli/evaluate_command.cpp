@@ -1,7 +1,7 @@
-#include "base/json_text.h"
 #include "cli/plan_flags.h"
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "checkpoint/model_file.h"
 #include "evaluation/attack_pack.h"

@@ -1,8 +1,8 @@
-#include "base/json_text.h"
 #include "cli/plan_flags.h"
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "base/text.h"
 #include "evaluation/gate.h"
 #include "report/junit.h"

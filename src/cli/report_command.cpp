@@ -1,9 +1,9 @@
-#include "base/json_text.h"
 #include "cli/common.h"
 #include "cli/stored_plans.h"
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json_text.h"
 #include "report/html_report.h"
 #include "report/report_document.h"
 #include "report/text_report.h"

@@ -1,8 +1,8 @@
-#include "base/json_text.h"
 #include "cli/common.h"
 #include "cli/stored_plans.h"
 
 #include "base/file.h"
+#include "base/json_text.h"
 #include "report/csv.h"
 #include "report/masking_table.h"
 #include "report/table.h"

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kKeyDigits = 32;
 
-std::string key_of(const nlohmann::json& content) { return sha256_hex(json_text(content)).substr(0, kKeyDigits); }
+std::string key_of(const nlohmann::json& content) { return sha256_hex(content.dump()).substr(0, kKeyDigits); }
 
 nlohmann::json head_json(const StoredModel& model) {
   const auto& e = model.head;
@@ -102,7 +102,7 @@ void ResultStore::begin(const StoredPlan& plan, const StoredModel& model, const 
               {plan.protocol_digest, plan.protocol, plan.protocol_document.dump()});
     db_.query("INSERT OR IGNORE INTO model VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
               {model.key(), head.model_sha256, head.model_path, json_text(head_json(model)), head.calibration.slope,
-               head.calibration.intercept, json_text(model.preprocessing)});
+               head.calibration.intercept, model.preprocessing.dump()});
     db_.query("INSERT OR IGNORE INTO image_set VALUES (?1, ?2)", {plan.image_set, plan.data_name});
     for (std::size_t i = 0; i < members.size(); ++i) {
       const auto position = static_cast<std::int64_t>(i);
@@ -121,7 +121,7 @@ void ResultStore::begin(const StoredPlan& plan, const StoredModel& model, const 
     for (const auto& attack : plan.attacks) {
       const auto& d = attack.description;
       db_.query("INSERT OR IGNORE INTO attack VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                {attack.key(), d.name, json_text(d.parameters), d.direction, d.unit, attack.adaptive, attack.context});
+                {attack.key(), d.name, d.parameters.dump(), d.direction, d.unit, attack.adaptive, attack.context});
       db_.query("INSERT OR IGNORE INTO plan_attack VALUES (?1, ?2, ?3, ?4, ?5)",
                 {plan.key(), position++, attack.key(), d.epsilon, attack.seed});
     }

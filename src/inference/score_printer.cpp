@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 namespace steadyiqa::inference {
+
 ScorePrinter::ScorePrinter(ScoreFormat format) : format_(format) {
   if (format_ == ScoreFormat::kCsv) {
     print("image,score,raw_score,error\n");
